@@ -74,6 +74,6 @@ class Job:
 
 
 def local_id(name: str) -> int:
-    """Give an ingested project, environment or run a stable negative 62-bit id, where dbt Cloud has no number for it."""
+    """Give an ingested project, environment or run a stable negative 62-bit id, where dbt Cloud gives none."""
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return -(int.from_bytes(digest) >> 2) - 1

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ArtifactState(StrEnum):
-    """PENDING: not yet asked for. STORED. ABSENT: dbt Cloud has none. FAILED: will be tried again. UNREADABLE: given up."""
+    """Pending was not asked for yet; absent is not in dbt Cloud; failed is tried again; unreadable is given up."""
 
     PENDING = "pending"
     STORED = "stored"

@@ -1,0 +1,52 @@
+# Everything the project does. A fresh machine needs Python >= 3.11 and make; uv is fetched into .cache when it is not there.
+SHELL := /bin/bash
+UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
+RUN := $(UV) run --quiet
+export UV_PROJECT_ENVIRONMENT ?= .venv
+
+.PHONY: help setup demo test lint types contracts docs wheel clients check bench record system
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready ## install what the targets need
+.venv/.ready: pyproject.toml uv.lock
+	@command -v uv >/dev/null || test -x .cache/uv/bin/uv || { python3 -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
+	$(UV) sync --quiet --locked
+	@touch $@
+
+demo: setup ## a simulated dbt Cloud, the monitor and the web application; prints the address
+	$(RUN) headwater demo
+
+system: ## Debian packages the tests use: PostgreSQL and chromium
+	@bash tests/system.sh
+
+test: setup system ## every test
+	$(RUN) pytest
+
+lint: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: setup
+	$(RUN) mypy
+
+contracts: setup ## who may import whom
+	$(RUN) lint-imports --no-cache
+
+docs: setup ## the reference pages match the code
+	$(RUN) python docs/generate.py --check
+
+wheel: setup ## build the wheel and try it, with and without the server extra
+	@bash tests/wheel.sh
+
+clients: setup ## real dbt Cloud clients against the simulator, each in an environment of its own
+	@bash tests/clients/run.sh
+
+check: lint types contracts docs test wheel clients ## what CI runs
+
+bench: setup ## ratios against named peers, in one run
+	$(UV) run --quiet --group bench python bench/read_artifacts.py
+	$(RUN) python bench/ingest.py
+
+record: ## run the demo projects with real dbt and record their artifacts into the package
+	$(UV) run --no-project --python 3.11 --with-requirements demo/requirements.txt python demo/record.py

@@ -1,0 +1,302 @@
+"""What questions return: a report is a page's worth, a summary a row's worth.
+
+One shape for every face: the template's context, the JSON document, the terminal's table. Field names are those of
+the JSON, so spans are numbers that say `_seconds`; times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillProgress:
+    """How far the history of an account is copied; `seconds_left` is None until a rate is known."""
+
+    runs_done: int
+    runs_found: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSummary:
+    """An account and how it is doing. `sentence` says its status in words and what to do about it."""
+
+    account: str
+    origin: str
+    account_id: int
+    status: str
+    sentence: str
+    is_paused: bool
+    token_hint: str | None
+    token_set_at: datetime | None
+    added_at: datetime
+    last_success_at: datetime | None
+    lag_seconds: float | None
+    last_run_at: datetime | None
+    last_run_status: str | None
+    projects: int
+    jobs: int
+    runs: int
+    open_runs: int
+    runs_24h: int
+    failures_24h: int
+    requests: int
+    rate_limited: int
+    hours: tuple[int, ...] = ()
+    backfill: BackfillProgress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountsReport:
+    """Every account."""
+
+    accounts: tuple[AccountSummary, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckLine:
+    """One line of a check: `ok` is None where it could not be told. `sentence` says what was found, `hint` what to do."""
+
+    name: str
+    ok: bool | None
+    sentence: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """The lines of a check; `is_usable` where nothing that is needed is missing."""
+
+    lines: tuple[CheckLine, ...]
+    is_usable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """A run as a row. `nodes` counts its executions by status; `observed_by` names the ways it arrived."""
+
+    account: str
+    run_id: int
+    job_id: int | None
+    job_name: str | None
+    project_id: int | None
+    project_name: str | None
+    environment_id: int | None
+    environment_name: str | None
+    status: str
+    created_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    elapsed_seconds: float | None
+    queued_seconds: float | None
+    trigger: str | None
+    retrying_run_id: int | None
+    observed_by: tuple[str, ...]
+    nodes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsReport:
+    """A page of runs, newest first; `total` counts all that fit the filter."""
+
+    total: int
+    runs: tuple[RunSummary, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSummary:
+    """A run step; `log` is its last part."""
+
+    index: int
+    name: str
+    status: str
+    command: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    elapsed_seconds: float | None
+    log: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSummary:
+    """A node in one invocation of the run; times are None where it was skipped."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    step_index: int | None
+    status: str
+    started_at: datetime | None
+    executing_at: datetime | None
+    finished_at: datetime | None
+    elapsed_seconds: float | None
+    thread: str | None
+    message: str | None
+    failures: int | None
+    rows_affected: int | None
+    is_failed: bool
+    is_critical: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshnessSummary:
+    """A source check in the run."""
+
+    unique_id: str
+    name: str
+    status: str
+    max_loaded_at: datetime | None
+    age_seconds: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactSummary:
+    """An artifact the run may have, and why it is not there if it is not."""
+
+    step_index: int
+    path: str
+    state: str
+    reason: str
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservationSummary:
+    """When one way of arrival saw the run first; `airflow` says where it was collected, if in Airflow."""
+
+    way: str
+    first_seen_at: datetime
+    airflow: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport(RunSummary):
+    """A run, whole. `critical_path` lists the executions that decided how long it took, first to last."""
+
+    sentence: str
+    status_message: str | None
+    dbt_version: str | None
+    git_branch: str | None
+    git_sha: str | None
+    cause: str | None
+    pull_request_id: int | None
+    href: str | None
+    steps: tuple[StepSummary, ...]
+    executions: tuple[ExecutionSummary, ...]
+    critical_path: tuple[str, ...]
+    freshness: tuple[FreshnessSummary, ...]
+    artifacts: tuple[ArtifactSummary, ...]
+    observations: tuple[ObservationSummary, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job as a row; the shares and durations are over its finished runs in the window."""
+
+    account: str
+    job_id: int
+    job_name: str
+    project_name: str | None
+    environment_name: str | None
+    cron: str | None
+    is_deleted: bool
+    last_run_id: int | None
+    last_status: str | None
+    last_run_at: datetime | None
+    runs: int
+    success_share: float | None
+    elapsed_seconds_p50: float | None
+    elapsed_seconds_p90: float | None
+    strip: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsReport:
+    """Every job that has runs or is scheduled."""
+
+    jobs: tuple[JobSummary, ...]
+    days: int
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBar:
+    """One bar of runs over time: counts by status of the runs created in the bucket."""
+
+    starts_at: datetime
+    runs: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewReport:
+    """The first page: whether to worry, runs over time, accounts, what runs now, what failed last."""
+
+    sentence: str
+    days: int
+    bucket_seconds: int
+    bars: tuple[RunBar, ...]
+    runs_by_status: dict[str, int]
+    accounts: tuple[AccountSummary, ...]
+    in_progress: tuple[RunSummary, ...]
+    failures: tuple[RunSummary, ...]
+    revision: int
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What one pass over the accounts brought; `faults` has a sentence for each account that could not be read."""
+
+    accounts: int
+    runs_new: int
+    runs_updated: int
+    artifacts_stored: int
+    requests: int
+    seconds: float
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestReport:
+    """What a dbt target folder held; `edges` counts parent→child pairs whose two ends exist."""
+
+    invocation_id: str | None
+    command: str | None
+    dbt_version: str | None
+    nodes: dict[str, int]
+    edges: int
+    dangling_edges: int
+    executions: dict[str, int]
+    freshness: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSummary:
+    """What the store holds, as the demo prints it."""
+
+    accounts: int
+    runs: dict[str, int]
+    nodes: dict[str, int]
+    executions: int
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSummary:
+    """An API token; its secret is nowhere."""
+
+    name: str
+    role: str
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    is_revoked: bool
