@@ -1,0 +1,6 @@
+{% test not_negative(model, column_name) %}
+    {{ config(severity='error') }}
+    select {{ column_name }}
+    from {{ model }}
+    where {{ column_name }} < 0
+{% endtest %}
