@@ -107,19 +107,22 @@ def results_path(step: RunStep) -> str | None:
     return _RESULTS_OF.get(command.verb) if command is not None else None
 
 
-def collect_artifacts(run: Run, read: ReadArtifact) -> tuple[CollectedArtifact, ...]:
+def collect_artifacts(
+    run: Run, read: ReadArtifact, *, stored: frozenset[tuple[int, str]] = frozenset()
+) -> tuple[CollectedArtifact, ...]:
     """Collect the artifacts of a finished run that count, at most one request without an answer for each dbt step.
 
     Each dbt step is asked for its own results (without `step` dbt Cloud gives those of the last step, which with docs
     is `docs generate`). A manifest is read once for each way the project was parsed, from the first step that has one:
     the steps of a run share its code, and what differs between their manifests is compiled code, which the results
     carry. A failing request is kept as a state, so that it neither loses the rest nor is taken for an absence.
+    What is `stored`, as (step index, path), is not asked for again.
     """
-    return tuple(_each_artifact(run, read))
+    return tuple(_each_artifact(run, read, stored))
 
 
-def _each_artifact(run: Run, read: ReadArtifact) -> Iterator[CollectedArtifact]:
-    parsed: set[tuple[str, ...]] = set()
+def _each_artifact(run: Run, read: ReadArtifact, stored: frozenset[tuple[int, str]]) -> Iterator[CollectedArtifact]:
+    parsed = {parse_flags(step) for step in run.steps if (step.index, MANIFEST) in stored}
     for step in run.steps:
         path = results_path(step)
         if path is None:
@@ -127,12 +130,15 @@ def _each_artifact(run: Run, read: ReadArtifact) -> Iterator[CollectedArtifact]:
         if (reason := _why_absent(run, step)) is not None:
             yield CollectedArtifact(step_index=step.index, path=path, state=ArtifactState.ABSENT, reason=reason)
             continue
-        results = _read(step, path, read)
-        yield results
-        flags = _parse_flags(step)
-        if results.path == MANIFEST:
-            parsed |= {flags} if results.body is not None else set()
-        elif results.state is not ArtifactState.ABSENT and flags not in parsed:
+        flags = parse_flags(step)
+        state = ArtifactState.STORED
+        if (step.index, path) not in stored:
+            results = _read(step, path, read)
+            state = results.state
+            yield results
+        if path == MANIFEST:
+            parsed |= {flags} if state is ArtifactState.STORED else set()
+        elif state is not ArtifactState.ABSENT and flags not in parsed:
             manifest = _read(step, MANIFEST, read)
             yield manifest
             parsed |= {flags} if manifest.body is not None else set()
@@ -158,7 +164,8 @@ def _read(step: RunStep, path: str, read: ReadArtifact) -> CollectedArtifact:
     return CollectedArtifact(step_index=step.index, path=path, state=ArtifactState.STORED, body=body)
 
 
-def _parse_flags(step: RunStep) -> tuple[str, ...]:
+def parse_flags(step: RunStep) -> tuple[str, ...]:
+    """Give the flags that decide how a step parses the project: steps with the same ones share a manifest."""
     command = read_command(step.command) if step.command else None
     return command.parse_flags if command is not None else ()
 

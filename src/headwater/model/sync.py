@@ -1,0 +1,33 @@
+"""Where the copying of an account stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncState:
+    """What the next pass over an account must know; kept in the store, one for each account.
+
+    History is copied backwards from the moment of connection: everything created since `backfilled_to` has been
+    listed, and `backfill_from` is how far back it shall go. `failures` counts the passes that failed in a row.
+    """
+
+    backfill_from: datetime | None = None
+    backfilled_to: datetime | None = None
+    structure_read_at: datetime | None = None
+    reconciled_at: datetime | None = None
+    last_attempt_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_error: str | None = None
+    failures: int = 0
+    requests: int = 0
+    rate_limited: int = 0
+
+    @property
+    def is_backfilled(self) -> bool:
+        """Whether history reaches as far back as was asked for."""
+        if self.backfill_from is None:
+            return True
+        return self.backfilled_to is not None and self.backfilled_to <= self.backfill_from

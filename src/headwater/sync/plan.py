@@ -1,0 +1,93 @@
+"""What to ask dbt Cloud next; pure decisions over what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from headwater.collect import CollectedArtifact
+from headwater.model.artifact import ArtifactRecord, ArtifactState
+from headwater.model.run import Run, RunStatus
+from headwater.model.sync import SyncState
+
+DETAIL = "run"
+"""The path under which step 0 keeps whether the run's own detail, its steps, has been read."""
+
+OVERLAP_RUNS = 20
+"""Runs below the newest that every discovery lists again: ids become visible out of order."""
+
+STRUCTURE_EVERY = timedelta(minutes=15)
+RECONCILE_EVERY = timedelta(minutes=10)
+RECONCILE_WINDOW = timedelta(hours=48)
+"""Longer than a run may last (24 hours by default) plus the time it may queue."""
+
+BACKFILL_WINDOW = timedelta(days=5)
+FOLLOW_FOR = timedelta(days=3)
+"""A run that dbt Cloud never finishes is followed for so long, then left to the reconcile sweep."""
+
+_LATE_ARTIFACT_WAITS = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
+"""dbt Cloud may save artifacts a while after the run is over."""
+
+_ATTEMPTS = 8
+_LONGEST_WAIT = timedelta(hours=1)
+
+
+def is_structure_due(state: SyncState, now: datetime) -> bool:
+    """Whether projects, environments and jobs should be listed again."""
+    return state.structure_read_at is None or now - state.structure_read_at >= STRUCTURE_EVERY
+
+
+def is_reconcile_due(state: SyncState, now: datetime) -> bool:
+    """Whether the trailing window should be compared with dbt Cloud again."""
+    return state.reconciled_at is None or now - state.reconciled_at >= RECONCILE_EVERY
+
+
+def next_backfill_window(state: SyncState, now: datetime) -> tuple[datetime, datetime] | None:
+    """Give the next window of creation times to list, newest first; None where history reaches far enough back."""
+    if state.backfill_from is None or state.is_backfilled:
+        return None
+    end = state.backfilled_to or now
+    return max(state.backfill_from, end - BACKFILL_WINDOW), end
+
+
+def widen_backfill(state: SyncState, wanted_from: datetime) -> datetime:
+    """Give how far back history shall go: a wish never shortens an earlier one."""
+    return min(wanted_from, state.backfill_from) if state.backfill_from is not None else wanted_from
+
+
+def settle(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) -> ArtifactRecord:
+    """Decide what an answer means: stored, really absent, late, to be tried again, or given up.
+
+    `attempts` counts the earlier answers. An artifact that a successful step must have written is looked for again
+    while the run is fresh; a failing request is repeated with growing waits.
+    """
+    record = ArtifactRecord(
+        step_index=artifact.step_index,
+        path=artifact.path,
+        state=artifact.state,
+        reason=artifact.reason,
+        attempts=attempts + 1,
+        size_bytes=len(artifact.body) if artifact.body is not None else None,
+    )
+    if artifact.state is ArtifactState.ABSENT:
+        wait = _late_wait(artifact, run, attempts, now)
+    elif artifact.state is ArtifactState.FAILED:
+        wait = min(timedelta(seconds=15) * 2**attempts, _LONGEST_WAIT) if attempts + 1 < _ATTEMPTS else None
+    else:
+        return record
+    if wait is not None:
+        return replace(record, state=ArtifactState.FAILED, next_attempt_at=now + wait)
+    if artifact.state is ArtifactState.FAILED:
+        reason = f"Given up after {attempts + 1} attempts. {record.reason}"
+        return replace(record, state=ArtifactState.UNREADABLE, reason=reason)
+    return record
+
+
+def _late_wait(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) -> timedelta | None:
+    step = next((step for step in run.steps if step.index == artifact.step_index), None)
+    ended_at = run.finished_at or run.updated_at
+    is_expected = step is not None and step.status is RunStatus.SUCCESS
+    is_fresh = ended_at is not None and now - ended_at < timedelta(minutes=30)
+    if is_expected and is_fresh and attempts < len(_LATE_ARTIFACT_WAITS):
+        return _LATE_ARTIFACT_WAITS[attempts]
+    return None
