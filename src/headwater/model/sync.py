@@ -14,16 +14,17 @@ class SyncState:
     listed, and `backfill_from` is how far back it shall go. `failures` counts the passes that failed in a row.
     """
 
+    newest_run_id: int | None = None
     backfill_from: datetime | None = None
     backfilled_to: datetime | None = None
     structure_read_at: datetime | None = None
-    reconciled_at: datetime | None = None
+    last_reconcile_at: datetime | None = None
     last_attempt_at: datetime | None = None
     last_success_at: datetime | None = None
     last_error: str | None = None
     failures: int = 0
-    requests: int = 0
-    rate_limited: int = 0
+    requests_total: int = 0
+    rate_limited_total: int = 0
 
     @property
     def is_backfilled(self) -> bool:

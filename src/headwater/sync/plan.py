@@ -39,7 +39,7 @@ def is_structure_due(state: SyncState, now: datetime) -> bool:
 
 def is_reconcile_due(state: SyncState, now: datetime) -> bool:
     """Whether the trailing window should be compared with dbt Cloud again."""
-    return state.reconciled_at is None or now - state.reconciled_at >= RECONCILE_EVERY
+    return state.last_reconcile_at is None or now - state.last_reconcile_at >= RECONCILE_EVERY
 
 
 def next_backfill_window(state: SyncState, now: datetime) -> tuple[datetime, datetime] | None:
