@@ -1,0 +1,124 @@
+"""The control API under `/_simulator/`: the truth, the clock, faults, requests and runs to order."""
+
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from headwater.simulator.answers import Answer, json_answer
+from headwater.simulator.cloud import Cloud
+from headwater.simulator.faults import KINDS, Fault
+from headwater.simulator.plans import Trigger
+from headwater.simulator.query import Query
+from headwater.simulator.routing import Asked
+from headwater.simulator.times import iso
+from headwater.simulator.truth import Truth
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
+
+
+class Control:
+    """Answers tests and demonstrations, not clients of dbt Cloud; only from this machine."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._truth = Truth(cloud)
+
+    def answer(self, scope: dict[str, Any], body: bytes) -> Answer:
+        """Answer one control request."""
+        client = scope.get("client") or ("",)
+        if client[0] not in _LOOPBACK:
+            return json_answer(403, {"error": "the control API answers this machine only"})
+        name = scope["path"].removeprefix("/_simulator/").strip("/")
+        try:
+            document = msgspec.json.decode(body) if body else {}
+            return self._route(scope["method"], name, Query.read(scope["query_string"]), document)
+        except (KeyError, TypeError, ValueError) as error:
+            return json_answer(400, {"error": f"{type(error).__name__}: {error}"})
+
+    def behind(self, asked: Asked, fault: Fault | None) -> Asked:
+        """A request for the list of runs as a lagging replica, or one that has nothing, sees it."""
+        lag = self._cloud.faults.list_lag
+        if fault and fault.kind == "stale_list":
+            lag = timedelta(seconds=fault.seconds)
+        if fault and fault.kind == "empty_list":
+            lag = timedelta(days=36_500)
+        return replace(asked, now=asked.now - lag) if lag else asked
+
+    def _route(self, method: str, name: str, query: Query, body: Any) -> Answer:
+        cloud = self._cloud
+        if name == "truth" and method == "GET":
+            return json_answer(200, self._truth.document(query))
+        if name == "clock":
+            if method == "POST":
+                cloud.clock.advance(timedelta(seconds=body["advance_seconds"]))
+            return json_answer(200, {"now": iso(cloud.now()), "started_at": iso(cloud.started_at)})
+        if name == "faults":
+            if method == "POST":
+                self._set_faults(body)
+            return json_answer(200, self._faults())
+        if name == "requests":
+            if method == "DELETE":
+                cloud.ledger.reset()
+            return json_answer(200, cloud.ledger.summary(int(query.last("last") or 200)))
+        if name == "recordings" and method == "GET":
+            return json_answer(200, {"recordings": sorted(cloud.repertoire.by_id)})
+        if name == "runs" and method == "POST":
+            return json_answer(201, self._plan_run(body))
+        return json_answer(404, {"error": f"no {method} {name}"})
+
+    def _set_faults(self, body: dict[str, Any]) -> None:
+        faults = self._cloud.faults
+        if body.get("clear"):
+            faults.clear()
+        for kind in (*body.get("rates", {}), *(item["kind"] for item in body.get("next", ()))):
+            if kind not in KINDS:
+                raise ValueError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
+        faults.rates.update(body.get("rates", {}))
+        for item in body.get("next", ()):
+            faults.scripted.append(Fault(**{k: v for k, v in item.items() if k in _FAULT_FIELDS}))
+        faults.revoked_tokens |= set(body.get("revoke_tokens", ()))
+        faults.hidden_accounts |= set(body.get("hide_accounts", ()))
+        faults.unknown_statuses |= {int(key): value for key, value in body.get("unknown_statuses", {}).items()}
+        if "artifact_delay_seconds" in body:
+            faults.artifact_delay = timedelta(seconds=body["artifact_delay_seconds"])
+        if "list_lag_seconds" in body:
+            faults.list_lag = timedelta(seconds=body["list_lag_seconds"])
+
+    def _faults(self) -> dict[str, Any]:
+        faults = self._cloud.faults
+        return {
+            "rates": faults.rates,
+            "next": [{"kind": fault.kind, "count": fault.count, "path": fault.path} for fault in faults.scripted],
+            "revoked_tokens": len(faults.revoked_tokens),
+            "hidden_accounts": sorted(faults.hidden_accounts),
+            "unknown_statuses": {str(key): value for key, value in faults.unknown_statuses.items()},
+            "artifact_delay_seconds": faults.artifact_delay.total_seconds(),
+            "list_lag_seconds": faults.list_lag.total_seconds(),
+        }
+
+    def _plan_run(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A run now, of a chosen recording, as long as is asked for."""
+        cloud = self._cloud
+        job = cloud.jobs[body["job_id"]]
+        recording = cloud.repertoire.by_id[body["recording_id"]] if "recording_id" in body else None
+        trigger = Trigger(body.get("cause", "Ordered over the control API"), body.get("category", "api"))
+        now = cloud.now()
+        order = cloud.order_for(job, trigger, recording)
+        if "queue_seconds" in body:
+            order = replace(order, queued_for=float(body["queue_seconds"]), blocked_by=None)
+        if "duration_seconds" in body and order.recording:
+            order = replace(order, stretch=float(body["duration_seconds"]) / _seconds(order.recording.steps))
+        plan = cloud.start_run(job, trigger, order=order)
+        if "cancel_after_seconds" in body:
+            plan = plan.cancelled_at(now + timedelta(seconds=body["cancel_after_seconds"]), "control API")
+            cloud.replace_run(plan)
+        return {"id": plan.id, "ends_at": iso(plan.ended_at), "recording_id": plan.recording and plan.recording.id}
+
+
+def _seconds(steps: Any) -> float:
+    spans = ((step.finished_at - step.started_at) for step in steps)
+    total: timedelta = sum(spans, timedelta(0))
+    return total.total_seconds() or 1.0
