@@ -8,8 +8,36 @@ from random import Random
 Row = tuple[object, ...]
 
 DAYS = 120
-FIRST_NAMES = ["Ada", "Bram", "Carla", "Dmitri", "Elif", "Femke", "Gus", "Hana", "Ines", "Jonas", "Kofi", "Lena", "Mira", "Noor"]
-LAST_NAMES = ["Abara", "Becker", "Costa", "Dahl", "Eriksen", "Fontaine", "Garcia", "Haas", "Ito", "Jansen", "Khan", "Lopez"]
+FIRST_NAMES = [
+    "Ada",
+    "Bram",
+    "Carla",
+    "Dmitri",
+    "Elif",
+    "Femke",
+    "Gus",
+    "Hana",
+    "Ines",
+    "Jonas",
+    "Kofi",
+    "Lena",
+    "Mira",
+    "Noor",
+]
+LAST_NAMES = [
+    "Abara",
+    "Becker",
+    "Costa",
+    "Dahl",
+    "Eriksen",
+    "Fontaine",
+    "Garcia",
+    "Haas",
+    "Ito",
+    "Jansen",
+    "Khan",
+    "Lopez",
+]
 COUNTRIES = ["NL", "NL", "NL", "DE", "DE", "BE", "FR", "GB"]
 ORIGINS = ["ET", "CO", "BR", "KE", "GT", "ID"]
 ORIGIN_NAMES = {"ET": "Yirgacheffe", "CO": "Huila", "BR": "Cerrado", "KE": "Nyeri", "GT": "Antigua", "ID": "Gayo"}
@@ -54,26 +82,53 @@ class Business:
             for roast, price in (("light", 1450), ("medium", 1350), ("dark", 1250), ("espresso", 1395)):
                 sku = f"BEAN-{origin}-{roast[:3].upper()}"
                 rows.append((sku, f"{ORIGIN_NAMES[origin]} {roast}", "beans", roast, origin, price + 25 * len(rows)))
-        for sku, name, price in (("EQ-V60", "Pour-over dripper", 2490), ("EQ-GRND", "Hand grinder", 8900), ("EQ-SCALE", "Brew scale", 4500)):
+        for sku, name, price in (
+            ("EQ-V60", "Pour-over dripper", 2490),
+            ("EQ-GRND", "Hand grinder", 8900),
+            ("EQ-SCALE", "Brew scale", 4500),
+        ):
             rows.append((sku, name, "equipment", None, None, price))
-        for sku, name, price in (("MR-MUG", "Enamel mug", 1600), ("MR-TOTE", "Tote bag", 1200), ("MR-CARD", "Gift card", 2500)):
+        for sku, name, price in (
+            ("MR-MUG", "Enamel mug", 1600),
+            ("MR-TOTE", "Tote bag", 1200),
+            ("MR-CARD", "Gift card", 2500),
+        ):
             rows.append((sku, name, "merchandise", None, None, price))
         return [(key, *row, key % 13 != 0, self.start) for key, row in enumerate(rows, start=1)]
 
     def orders(self, customers: list[Row]) -> list[Row]:
         """Web and app orders, each placed after its customer signed up."""
         rows: list[Row] = []
-        placed = sorted((self.moment(self.random.choice(customers)[6]) for _ in range(1399)))
+        placed = sorted(self.moment(self.random.choice(customers)[6]) for _ in range(1399))
         for key, ordered in enumerate([*placed, self.as_of - timedelta(minutes=12)], start=1):
             known = [row for row in customers[:: max(1, key % 7)] if row[6] <= ordered] or customers[:1]
             age = self.as_of - ordered
-            status = "placed" if age < timedelta(hours=6) else "paid" if age < timedelta(days=1) else "shipped" if age < timedelta(days=4) else "delivered"
+            status = (
+                "placed"
+                if age < timedelta(hours=6)
+                else "paid"
+                if age < timedelta(days=1)
+                else "shipped"
+                if age < timedelta(days=4)
+                else "delivered"
+            )
             if self.random.random() < 0.05:
                 status = self.random.choice(["cancelled", "returned"]) if age > timedelta(days=4) else status
             promo = self.random.choice(["WELCOME10", "FRIENDS", "ROAST5"]) if self.random.random() < 0.2 else None
             shipping = self.random.choice([0, 395, 595])
-            rows.append((key, self.random.choice(known)[0], self.random.choice(["web", "web", "app"]), status, promo, shipping,
-                         150 if promo else 0, ordered, min(self.later(ordered, 1, 72), self.as_of)))  # fmt: skip
+            rows.append(
+                (
+                    key,
+                    self.random.choice(known)[0],
+                    self.random.choice(["web", "web", "app"]),
+                    status,
+                    promo,
+                    shipping,
+                    150 if promo else 0,
+                    ordered,
+                    min(self.later(ordered, 1, 72), self.as_of),
+                )
+            )
         return rows
 
     def order_items(self, orders: list[Row], products: list[Row]) -> list[Row]:
@@ -81,7 +136,9 @@ class Business:
         rows: list[Row] = []
         for order in orders:
             for product in self.random.sample(products, self.random.choice([1, 2, 2, 3, 4])):
-                rows.append((len(rows) + 1, order[0], product[0], self.random.choice([1, 1, 1, 2, 3]), product[6], order[7]))
+                rows.append(
+                    (len(rows) + 1, order[0], product[0], self.random.choice([1, 1, 1, 2, 3]), product[6], order[7])
+                )
         return rows
 
     def subscriptions(self, customers: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -96,7 +153,9 @@ class Business:
             status = "cancelled" if ended else self.random.choice(["active"] * 8 + ["paused"])
             bags = self.random.choice([1, 1, 2, 4])
             updated = ended or started
-            rows.append((key, customer[0], self.random.randint(1, 24), plan, status, bags, 1190 * bags, started, ended, updated))
+            rows.append(
+                (key, customer[0], self.random.randint(1, 24), plan, status, bags, 1190 * bags, started, ended, updated)
+            )
             events.append((key, "created", started))
             renewal = started + timedelta(days={"weekly": 7, "fortnightly": 14, "monthly": 30}[plan])
             while renewal < (ended or self.as_of):
@@ -124,7 +183,9 @@ class Business:
             rows.append((len(rows) + 1, order[0], method, "succeeded", amount, 25 + amount * 14 // 1000, order[7]))
             if order[3] == "returned":
                 reason = self.random.choice(["damaged", "late", "changed_mind"])
-                refunds.append((len(refunds) + 1, len(rows), amount, reason, min(self.later(order[7], 80, 200), self.as_of)))
+                refunds.append(
+                    (len(refunds) + 1, len(rows), amount, reason, min(self.later(order[7], 80, 200), self.as_of))
+                )
         return rows, sorted(refunds, key=lambda refund: refund[4])
 
     def payouts(self) -> list[Row]:
@@ -134,7 +195,17 @@ class Business:
             first = (self.start + timedelta(days=7 * week)).date()
             gross = self.random.randint(180_000, 320_000)
             arrived = self.start + timedelta(days=7 * week + 9)
-            rows.append((week + 1, first, first + timedelta(days=6), gross, gross * 15 // 1000, gross - gross * 15 // 1000, min(arrived, self.as_of)))
+            rows.append(
+                (
+                    week + 1,
+                    first,
+                    first + timedelta(days=6),
+                    gross,
+                    gross * 15 // 1000,
+                    gross - gross * 15 // 1000,
+                    min(arrived, self.as_of),
+                )
+            )
         return rows
 
     def shipments(self, orders: list[Row]) -> tuple[list[Row], list[Row]]:
@@ -145,11 +216,23 @@ class Business:
             if order[3] not in ("shipped", "delivered", "returned"):
                 continue
             shipped = min(self.later(order[7], 8, 40), self.as_of - timedelta(minutes=50))
-            delivered = min(self.later(shipped, 18, 90), self.as_of - timedelta(minutes=40)) if order[3] != "shipped" else None
+            delivered = (
+                min(self.later(shipped, 18, 90), self.as_of - timedelta(minutes=40)) if order[3] != "shipped" else None
+            )
             key = len(rows) + 1
             carrier = self.random.choice(["PostNL", "DHL", "DPD"])
-            rows.append((key, order[0], carrier, self.random.choice(["standard", "express"]), self.random.randint(250, 4200),
-                         shipped, delivered, order[7] + timedelta(days=4)))  # fmt: skip
+            rows.append(
+                (
+                    key,
+                    order[0],
+                    carrier,
+                    self.random.choice(["standard", "express"]),
+                    self.random.randint(250, 4200),
+                    shipped,
+                    delivered,
+                    order[7] + timedelta(days=4),
+                )
+            )
             events.append((key, "picked_up", "Rotterdam", shipped))
             events.append((key, "in_transit", "Utrecht", shipped + timedelta(hours=6)))
             if delivered:
@@ -160,6 +243,14 @@ class Business:
     def inventory(self, products: list[Row]) -> list[Row]:
         """A daily count of each product at both sites over the last two weeks."""
         return [
-            (product[0], site, self.random.randint(20, 400), self.random.randint(0, 20), self.as_of - timedelta(days=day, minutes=30))
-            for day in range(13, -1, -1) for product in products for site in ("RTM", "BER")
-        ]  # fmt: skip
+            (
+                product[0],
+                site,
+                self.random.randint(20, 400),
+                self.random.randint(0, 20),
+                self.as_of - timedelta(days=day, minutes=30),
+            )
+            for day in range(13, -1, -1)
+            for product in products
+            for site in ("RTM", "BER")
+        ]
