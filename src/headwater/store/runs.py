@@ -1,0 +1,231 @@
+"""Saving runs: observations of one run merge into one row, and what pages count of it is recounted beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    type_coerce,
+    update,
+)
+
+from headwater.model.artifact import ArtifactRecord, ArtifactState
+from headwater.model.run import AirflowContext, Run, RunStatus, RunStep, Trigger, Way, merge_runs
+from headwater.store.accounts import raise_revision
+from headwater.store.rows import DueArtifact, Saved
+from headwater.store.schema import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
+from headwater.store.values import clean_number, clean_text, to_json
+from headwater.store.writing import lock_account, next_key, upsert
+
+_TRIGGER = tuple(field.name for field in fields(Trigger))
+_PLAIN = tuple(field.name for field in fields(Run) if field.name not in {"status", "trigger", "steps"})
+_LONGEST_COUNTED = 366 * 86_400 * 1_000_000  # µs; keeps sums of absurd times within 63 bits
+
+
+def save_run(
+    tx: Connection, account_key: int, run: Run, way: Way, now: datetime, *, context: AirflowContext | None = None
+) -> Saved:
+    """Merge an observation of a run into what is stored; in any order, by any way and however often: one run."""
+    lock_account(tx, account_key)
+    here = (runs.c.account_key == account_key) & (runs.c.run_id == run.run_id)
+    row = tx.execute(select(runs).where(here)).first()
+    stored = None if row is None else read_run(row, _list_steps(tx, account_key, run.run_id) if run.steps else ())
+    merged = run if stored is None else merge_runs(stored, run)
+    first_seen_at = now if row is None else min(row.first_seen_at, now)
+    facts = _facts(merged, first_seen_at)
+    was = {} if row is None else {name: row._mapping[name] for name in facts}  # noqa: SLF001 - SQLAlchemy's name
+    changed = _save_steps(tx, account_key, merged, () if stored is None else stored.steps)
+    changed |= _save_observation(tx, account_key, run.run_id, way, now, context=context)
+    changed |= facts != was
+    if changed:
+        facts |= {"stored_at": now, "revision": raise_revision(tx, account_key)}
+        upsert(tx, runs, [{"account_key": account_key, "run_id": run.run_id, **facts}])
+        for place in {(known["job_id"], known["hour"]) for known in (was, facts) if known}:
+            recount_hour(tx, account_key, *place)
+    if stored is not None and stored.is_finished and stored.status is not merged.status:
+        _save_amendment(tx, account_key, merged, stored.status, way=way, now=now)
+    return Saved(
+        is_new=stored is None,
+        changed=changed,
+        finished_now=merged.is_finished and (stored is None or not stored.is_finished),
+    )
+
+
+def touch_run(tx: Connection, account_key: int, run_id: int) -> None:
+    """Count a change of what belongs to a run; the caller holds the account's lock."""
+    here = (runs.c.account_key == account_key) & (runs.c.run_id == run_id)
+    tx.execute(update(runs).where(here).values(revision=raise_revision(tx, account_key)))
+
+
+def save_artifact_records(tx: Connection, account_key: int, run_id: int, records: Iterable[ArtifactRecord]) -> None:
+    """Keep how it stands with artifacts of a run; one that was stored stays stored."""
+    lock_account(tx, account_key)
+    stored = {
+        (known.step_index, known.path)
+        for known in list_artifact_records(tx, account_key, run_id)
+        if known.state is ArtifactState.STORED
+    }
+    rows = [
+        {"account_key": account_key, "run_id": run_id, **asdict(record)}
+        for record in records
+        if record.state is ArtifactState.STORED or (record.step_index, record.path) not in stored
+    ]
+    if rows:
+        upsert(tx, run_artifacts, rows)
+        touch_run(tx, account_key, run_id)
+
+
+def list_artifact_records(tx: Connection, account_key: int, run_id: int) -> list[ArtifactRecord]:
+    """List how it stands with the artifacts of a run."""
+    here = (run_artifacts.c.account_key == account_key) & (run_artifacts.c.run_id == run_id)
+    order = (run_artifacts.c.step_index, run_artifacts.c.path)
+    return [_artifact_record(row) for row in tx.execute(select(run_artifacts).where(here).order_by(*order))]
+
+
+def list_due_artifacts(tx: Connection, account_key: int, now: datetime, limit: int) -> list[DueArtifact]:
+    """List artifacts that are to be asked for now, of the newest runs first."""
+    columns = run_artifacts.c
+    due = (
+        (columns.account_key == account_key)
+        & columns.state.in_([state for state in ArtifactState if state.is_open])
+        & (columns.next_attempt_at.is_(None) | (columns.next_attempt_at <= now))
+    )
+    order = (columns.run_id.desc(), columns.step_index, columns.path)
+    rows = tx.execute(select(run_artifacts).where(due).order_by(*order).limit(limit))
+    return [DueArtifact(run_id=row.run_id, record=_artifact_record(row)) for row in rows]
+
+
+def list_open_runs(tx: Connection, account_key: int, since: datetime) -> list[int]:
+    """List the ids of the runs of an account that stand after a time and are not finished."""
+    unfinished = runs.c.status.in_([status for status in RunStatus if not status.is_finished])
+    query = select(runs.c.run_id).where((runs.c.account_key == account_key) & unfinished & (runs.c.placed_at >= since))
+    return list(tx.execute(query.order_by(runs.c.run_id)).scalars())
+
+
+def list_newest_runs(tx: Connection, account_key: int, count: int) -> list[int]:
+    """List the highest ids of the runs of an account, the highest first."""
+    query = select(runs.c.run_id).where(runs.c.account_key == account_key).order_by(runs.c.run_id.desc())
+    return list(tx.execute(query.limit(count)).scalars())
+
+
+def recount_hour(tx: Connection, account_key: int, job_id: int | None, hour: datetime) -> None:
+    """Count the runs of a job that stand in an hour anew: from the runs, so that a repeat changes nothing."""
+    counted = run_hours.c
+    here = (counted.account_key == account_key) & (counted.hour == hour) & (counted.job_id == (job_id or 0))
+    tx.execute(delete(run_hours).where(here))
+    keys = (_or_zero(runs.c.project_id), _or_zero(runs.c.environment_id), runs.c.status)
+    query = select(
+        runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys, func.count(),
+        func.sum(_micros_between(runs.c.started_at, runs.c.finished_at)),
+        func.sum(_micros_between(runs.c.created_at, runs.c.started_at)),
+    )  # fmt: skip
+    query = query.where((runs.c.account_key == account_key) & (runs.c.job_id == job_id) & (runs.c.hour == hour))
+    names = ["account_key", "hour", "job_id", "project_id", "environment_id", "status", "runs", "elapsed", "queued"]
+    grouped = query.group_by(runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys)
+    tx.execute(insert(run_hours).from_select(names, grouped))
+
+
+def read_run(row: Any, steps: tuple[RunStep, ...] = ()) -> Run:
+    """Read a run from its row."""
+    trigger = Trigger(**{name: getattr(row, f"trigger_{name}") for name in _TRIGGER})
+    return Run(
+        **{name: getattr(row, name) for name in _PLAIN},
+        status=RunStatus(row.status),
+        trigger=None if trigger == Trigger() else trigger,
+        steps=steps,
+    )
+
+
+def _facts(run: Run, first_seen_at: datetime) -> dict[str, Any]:
+    placed_at = run.created_at or run.started_at or first_seen_at
+    trigger = run.trigger or Trigger()
+    facts = {name: getattr(run, name) for name in _PLAIN if name != "run_id"}
+    facts |= {f"trigger_{name}": getattr(trigger, name) for name in _TRIGGER}
+    facts |= {"status": run.status.value, "first_seen_at": first_seen_at, "placed_at": placed_at}
+    facts["hour"] = placed_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return {name: _clean(value) for name, value in facts.items()}
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    return clean_number(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _list_steps(tx: Connection, account_key: int, run_id: int) -> tuple[RunStep, ...]:
+    here = (run_steps.c.account_key == account_key) & (run_steps.c.run_id == run_id)
+    rows = tx.execute(select(run_steps).where(here).order_by(run_steps.c.step_index))
+    return tuple(read_step(row) for row in rows)
+
+
+def read_step(row: Any) -> RunStep:
+    """Read a run step from its row."""
+    return RunStep(
+        index=row.step_index,
+        name=row.name,
+        status=RunStatus(row.status),
+        command=row.command,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        log=row.log,
+    )
+
+
+def _save_steps(tx: Connection, account_key: int, run: Run, stored: tuple[RunStep, ...]) -> bool:
+    known = {step.index: _step_facts(step) for step in stored}
+    new = [facts for step in run.steps if known.get(step.index) != (facts := _step_facts(step))]
+    upsert(tx, run_steps, [{"account_key": account_key, "run_id": run.run_id, **facts} for facts in new])
+    return bool(new)
+
+
+def _step_facts(step: RunStep) -> dict[str, Any]:
+    facts = asdict(step) | {"status": step.status.value}
+    facts["step_index"] = facts.pop("index")
+    return {name: _clean(value) for name, value in facts.items()}
+
+
+def _save_observation(
+    tx: Connection, account_key: int, run_id: int, way: Way, now: datetime, *, context: AirflowContext | None
+) -> bool:
+    document = None if context is None else asdict(context)
+    digest = b"" if document is None else hashlib.blake2b(to_json(document).encode(), digest_size=16).digest()
+    key = {"account_key": account_key, "run_id": run_id, "way": way.value, "context_hash": digest}
+    here = [observations.c[name] == value for name, value in key.items()]
+    seen_at = tx.execute(select(observations.c.first_seen_at).where(*here)).scalar()
+    if seen_at is None or now < seen_at:
+        upsert(tx, observations, [{**key, "first_seen_at": now, "context": document}])
+    return seen_at is None
+
+
+def _save_amendment(
+    tx: Connection, account_key: int, run: Run, from_status: RunStatus, *, way: Way, now: datetime
+) -> None:
+    number = next_key(tx, run_amendments.c.amendment, account_key)
+    facts = {"from_status": from_status, "to_status": run.status, "way": way, "noticed_at": now}
+    upsert(tx, run_amendments, [{"account_key": account_key, "run_id": run.run_id, "amendment": number, **facts}])
+
+
+def _artifact_record(row: Any) -> ArtifactRecord:
+    facts: Mapping[str, Any] = {field.name: getattr(row, field.name) for field in fields(ArtifactRecord)}
+    return ArtifactRecord(**{**facts, "state": ArtifactState(row.state)})
+
+
+def _or_zero(column: Any) -> Any:
+    return func.coalesce(column, literal_column("0"))
+
+
+def _micros_between(start: Any, end: Any) -> Any:
+    span = type_coerce(end, BigInteger) - type_coerce(start, BigInteger)
+    return case((span > _LONGEST_COUNTED, _LONGEST_COUNTED), (span > 0, span), else_=0)
