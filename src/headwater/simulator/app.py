@@ -33,6 +33,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 _ROOT = b"<!doctype html><title>dbt Cloud</title><h1>A simulated dbt Cloud</h1>"
 _SLOW_PIECES = 8
+_TELL_SECONDS = 0.1
 
 
 class App:
@@ -45,12 +46,32 @@ class App:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
         body = await _read(receive)
         path: str = scope["path"]
         if path.startswith("/_simulator/"):
             await _send(self._control.answer(scope, body), scope, send)
             return
         await self._serve(scope, body, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Tell webhooks what happens, for as long as the server is up."""
+        cloud = self._cloud
+        await receive()
+        cloud.deliveries.start()
+        telling = asyncio.create_task(self._tell())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        telling.cancel()
+        cloud.deliveries.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            self._cloud.webhooks.tell(self._cloud, self._cloud.deliveries)
 
     async def _serve(self, scope: Message, body: bytes, send: Send) -> None:
         cloud, path = self._cloud, scope["path"]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from headwater.simulator.chance import stream
 from headwater.simulator.clock import Clock
+from headwater.simulator.deliveries import Deliveries
 from headwater.simulator.faults import Faults
 from headwater.simulator.history import Planner
 from headwater.simulator.ledger import Ledger
@@ -37,7 +38,8 @@ class Cloud:
         self.planner = Planner(settings, start, self.world, self.jobs, self.repertoire)
         self.faults = Faults(settings.seed)
         self.ledger = Ledger(settings.rate_limit, settings.rate_limit_cooldown_seconds)
-        self.webhooks = Webhooks(settings.seed)
+        self.webhooks = Webhooks(settings.seed, told_until=start)
+        self.deliveries = Deliveries(int(settings.assumptions.webhook_failures))
         self._next_id = self.world.next_id
         self._runs: dict[int, dict[int, RunPlan]] = {account.id: {} for account in self.world.accounts}
         self._by_job: dict[int, list[int]] = {}

@@ -14,6 +14,7 @@ from headwater.simulator.query import Query
 from headwater.simulator.routing import Asked
 from headwater.simulator.times import iso
 from headwater.simulator.truth import Truth
+from headwater.simulator.webhooks import MISCHIEF
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
@@ -73,6 +74,7 @@ class Control:
         faults = self._cloud.faults
         if body.get("clear"):
             faults.clear()
+            self._cloud.webhooks.rates.clear()
         for kind in (*body.get("rates", {}), *(item["kind"] for item in body.get("next", ()))):
             if kind not in KINDS:
                 raise ValueError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
@@ -82,6 +84,10 @@ class Control:
         faults.revoked_tokens |= set(body.get("revoke_tokens", ()))
         faults.hidden_accounts |= set(body.get("hide_accounts", ()))
         faults.unknown_statuses |= {int(key): value for key, value in body.get("unknown_statuses", {}).items()}
+        unknown = set(body.get("webhooks", ())) - set(MISCHIEF)
+        if unknown:
+            raise ValueError(f"no webhook mischief {sorted(unknown)}; there are {', '.join(MISCHIEF)}")
+        self._cloud.webhooks.rates |= body.get("webhooks", {})
         if "artifact_delay_seconds" in body:
             faults.artifact_delay = timedelta(seconds=body["artifact_delay_seconds"])
         if "list_lag_seconds" in body:
@@ -93,6 +99,7 @@ class Control:
             "rates": faults.rates,
             "next": [{"kind": fault.kind, "count": fault.count, "path": fault.path} for fault in faults.scripted],
             "revoked_tokens": len(faults.revoked_tokens),
+            "webhooks": self._cloud.webhooks.rates,
             "hidden_accounts": sorted(faults.hidden_accounts),
             "unknown_statuses": {str(key): value for key, value in faults.unknown_statuses.items()},
             "artifact_delay_seconds": faults.artifact_delay.total_seconds(),

@@ -57,7 +57,7 @@ class _Prepared:
             http="h11",
             loop="asyncio",
             ws="none",
-            lifespan="off",
+            lifespan="on",
             interface="asgi3",
             log_config=None,
             access_log=False,

@@ -29,6 +29,10 @@ class Assumptions:
     """`none` or `completed`: the webhook that a cancelled run causes."""
     limit_over_100: str = "refuse"
     """`refuse` (400) or `clamp` (to 100): what a list answers to a limit above 100."""
+    webhook_id_key: str = "webhookId"
+    """`webhookId` (payloads seen) or `webhooksID` (older documentation)."""
+    webhook_failures: str = "1000"
+    """`1000` or `5` (before 2026): failed deliveries in a row that deactivate a subscription."""
     delete_answer: str = "empty"
     """`empty` (204, the specification) or `envelope` (200 and the object, older clients)."""
     missing_permission: str = "not_found"
@@ -53,6 +57,8 @@ class Assumptions:
 _CHOICES = {
     "rate_limit_body": ("json", "html"),
     "retry_after": ("seconds", "date", "absent"),
+    "webhook_id_key": ("webhookId", "webhooksID"),
+    "webhook_failures": ("1000", "5"),
     "cancelled_webhook": ("none", "completed"),
     "limit_over_100": ("refuse", "clamp"),
     "delete_answer": ("empty", "envelope"),
