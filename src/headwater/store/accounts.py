@@ -127,6 +127,12 @@ def list_account_summaries(tx: Connection, since: datetime, until: datetime) -> 
     ]
 
 
+def count_account_runs(tx: Connection, account_key: int) -> int:
+    """Count the runs of an account."""
+    query = select(func.count()).select_from(runs).where(runs.c.account_key == account_key)
+    return int(tx.execute(query).scalar_one())
+
+
 def read_revisions(tx: Connection) -> dict[int, int]:
     """Read the revision of each account: it grows with every change of its runs, and never goes back."""
     rows = tx.execute(select(accounts.c.account_key, accounts.c.revision))

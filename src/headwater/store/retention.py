@@ -7,26 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, or_, select
 
 from headwater.model.run import RunStatus
 from headwater.store.runs import recount_hour
 from headwater.store.schema import (
-    compiled_codes,
     executions,
     freshness_results,
     invocations,
     manifest_fingerprints,
     manifest_nodes,
     manifests,
-    node_versions,
     observations,
     run_amendments,
     run_artifacts,
     run_steps,
     runs,
 )
-from headwater.store.writing import chunks, lock_account
+from headwater.store.writing import chunks, execute_each, lock_account
 
 _SOME = 500
 
@@ -55,12 +53,12 @@ def delete_before(tx: Connection, account_key: int, before: datetime, limit: int
     for some in chunks(run_ids, _SOME):
         here = (invocations.c.account_key == account_key) & invocations.c.run_id.in_(some)
         old += tx.execute(select(invocations.c.invocation_key).where(here)).scalars()
-    removed = _delete_invocations(tx, account_key, old)
+    _delete_invocations(tx, account_key, old)
     for table in (run_steps, run_artifacts, observations, run_amendments, runs):
         _delete_in(tx, table, account_key, table.c.run_id, run_ids)
     for job_id, hour in {(row.job_id, row.hour) for row in found}:
         recount_hour(tx, account_key, job_id, hour)
-    return Deleted(runs=len(found), invocations=len(old), manifests=_delete_manifests(tx, account_key, removed))
+    return Deleted(runs=len(found), invocations=len(old), manifests=_delete_manifests(tx, account_key, before))
 
 
 def _old_runs(account_key: int, before: datetime) -> Any:
@@ -75,79 +73,67 @@ def _old_invocations(account_key: int, before: datetime) -> Any:
     return select(invocations.c.invocation_key).where(where).order_by(invocations.c.invocation_key)
 
 
-def _delete_invocations(tx: Connection, account_key: int, keys: list[int]) -> set[int]:
-    """Remove invocations, their results and the code only they ran; gives the manifests they had."""
+def _delete_invocations(tx: Connection, account_key: int, keys: list[int]) -> None:
+    """Remove invocations, their results, and the code that only they ran."""
     codes: set[tuple[int, bytes]] = set()
-    used: set[int] = set()
     for some in chunks(keys, _SOME):
         mine = (executions.c.account_key == account_key) & executions.c.invocation_key.in_(some)
         query = select(executions.c.node_key, executions.c.compiled_hash).where(mine).distinct()
         codes.update((key, bytes(digest)) for key, digest in tx.execute(query) if digest is not None)
-        here = (invocations.c.account_key == account_key) & invocations.c.invocation_key.in_(some)
-        used.update(key for key in tx.execute(select(invocations.c.manifest_key).where(here)).scalars() if key)
     for table in (executions, freshness_results, invocations):
         _delete_in(tx, table, account_key, table.c.invocation_key, keys)
-    for node_key, digest in codes:
-        codes_here = compiled_codes.c
-        here = (codes_here.account_key == account_key) & (codes_here.node_key == node_key)
-        still = exists().where(
-            (executions.c.account_key == account_key)
-            & (executions.c.node_key == node_key)
-            & (executions.c.compiled_hash == digest)
-        )
-        tx.execute(delete(compiled_codes).where(here & (codes_here.code_hash == digest) & ~still))
-    return used
+    _delete_unreferenced(tx, account_key, codes, "compiled_codes.code_hash", "executions.compiled_hash")
 
 
-def _delete_manifests(tx: Connection, account_key: int, used: Iterable[int]) -> int:
-    """Remove those manifests that no invocation, no other manifest and no project needs, then those under them."""
+def _delete_manifests(tx: Connection, account_key: int, before: datetime) -> int:
+    """Remove old manifests that no invocation, no other manifest and no project needs, the ends of chains first."""
+    old = (manifests.c.account_key == account_key) & (manifests.c.current_at < before) & ~_is_needed(account_key)
     deleted = 0
-    pending = set(used)
-    while pending:
-        key = pending.pop()
-        base = _delete_manifest(tx, account_key, key)
-        if base is not None:
-            deleted += 1
-            pending.update(base)
+    while keys := list(tx.execute(select(manifests.c.manifest_key).where(old)).scalars()):
+        versions: set[tuple[int, bytes]] = set()
+        for some in chunks(keys, _SOME):
+            rows = (manifest_nodes.c.account_key == account_key) & manifest_nodes.c.manifest_key.in_(some)
+            query = select(manifest_nodes.c.node_key, manifest_nodes.c.version).where(rows)
+            versions.update((key, bytes(version)) for key, version in tx.execute(query) if version is not None)
+        for table in (manifest_nodes, manifest_fingerprints, manifests):
+            _delete_in(tx, table, account_key, table.c.manifest_key, keys)
+        _delete_unreferenced(tx, account_key, versions, "node_versions.version", "manifest_nodes.version")
+        deleted += len(keys)
     return deleted
 
 
-def _delete_manifest(tx: Connection, account_key: int, key: int) -> list[int] | None:
-    mine = (manifests.c.account_key == account_key) & (manifests.c.manifest_key == key)
-    row = tx.execute(select(manifests).where(mine)).first()
-    if row is None or _is_needed(tx, account_key, key, row):
-        return None
-    rows = (manifest_nodes.c.account_key == account_key) & (manifest_nodes.c.manifest_key == key)
-    versions = tx.execute(select(manifest_nodes.c.node_key, manifest_nodes.c.version).where(rows)).all()
-    for table in (manifest_nodes, manifest_fingerprints, manifests):
-        _delete_in(tx, table, account_key, table.c.manifest_key, [key])
-    for node_key, version in versions:
-        if version is not None:
-            _delete_version(tx, account_key, node_key, bytes(version))
-    return [] if row.base_key is None else [row.base_key]
-
-
-def _is_needed(tx: Connection, account_key: int, key: int, row: Any) -> bool:
-    others = manifests.alias()
-    place = (
+def _is_needed(account_key: int) -> ColumnElement[bool]:
+    """Say of a manifest that an invocation had it, that another builds on it, or that it is its project's latest."""
+    others, columns = manifests.alias(), manifests.c
+    same_place = (
         (others.c.account_key == account_key)
-        & (others.c.project_id == row.project_id)
-        & (others.c.environment_id == row.environment_id)
+        & (others.c.project_id == columns.project_id)
+        & (others.c.environment_id == columns.environment_id)
     )
-    later = place & (others.c.manifest_key != key) & (others.c.current_at >= row.current_at)
-    conditions: tuple[ColumnElement[bool], ...] = (
-        exists().where((invocations.c.account_key == account_key) & (invocations.c.manifest_key == key)),
-        exists().where((others.c.account_key == account_key) & (others.c.base_key == key)),
-        ~exists().where(later),
+    is_later = (others.c.current_at > columns.current_at) | (
+        (others.c.current_at == columns.current_at) & (others.c.manifest_key > columns.manifest_key)
     )
-    return any(tx.execute(select(condition)).scalar() for condition in conditions)
+    above = manifests.alias()
+    return or_(
+        exists().where(
+            (invocations.c.account_key == account_key) & (invocations.c.manifest_key == columns.manifest_key)
+        ),
+        exists().where((above.c.account_key == account_key) & (above.c.base_key == columns.manifest_key)),
+        ~exists().where(same_place & is_later),
+    )
 
 
-def _delete_version(tx: Connection, account_key: int, node_key: int, version: bytes) -> None:
-    held, rows = node_versions.c, manifest_nodes.c
-    here = (held.account_key == account_key) & (held.node_key == node_key) & (held.version == version)
-    still = exists().where((rows.account_key == account_key) & (rows.node_key == node_key) & (rows.version == version))
-    tx.execute(delete(node_versions).where(here & ~still))
+def _delete_unreferenced(
+    tx: Connection, account_key: int, pairs: Iterable[tuple[int, bytes]], kept: str, referring: str
+) -> None:
+    """Delete pairs of node key and hash from one table, named with its column, that no row of another refers to."""
+    (table, column), (other, reference) = kept.split("."), referring.split(".")
+    still = f"SELECT 1 FROM {other} o WHERE o.account_key = ? AND o.node_key = ? AND o.{reference} = ?"
+    execute_each(
+        tx,
+        f"DELETE FROM {table} WHERE account_key = ? AND node_key = ? AND {column} = ? AND NOT EXISTS ({still})",
+        [(account_key, *pair, account_key, *pair) for pair in pairs],
+    )
 
 
 def _delete_in(tx: Connection, table: Table, account_key: int, column: Any, values: list[int]) -> None:

@@ -27,7 +27,7 @@ from headwater.store.accounts import raise_revision
 from headwater.store.rows import DueArtifact, Saved
 from headwater.store.schema import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
 from headwater.store.values import clean_number, clean_text, to_json
-from headwater.store.writing import lock_account, next_key, upsert
+from headwater.store.writing import chunks, lock_account, next_key, upsert
 
 _TRIGGER = tuple(field.name for field in fields(Trigger))
 _PLAIN = tuple(field.name for field in fields(Run) if field.name not in {"status", "trigger", "steps"})
@@ -107,6 +107,15 @@ def list_due_artifacts(tx: Connection, account_key: int, now: datetime, limit: i
     return [DueArtifact(run_id=row.run_id, record=_artifact_record(row)) for row in rows]
 
 
+def count_runs_to_collect(tx: Connection, account_key: int) -> int:
+    """Count the runs of an account of which something is still to be asked for."""
+    is_open = run_artifacts.c.state.in_([state for state in ArtifactState if state.is_open])
+    query = select(func.count(run_artifacts.c.run_id.distinct())).where(
+        (run_artifacts.c.account_key == account_key) & is_open
+    )
+    return int(tx.execute(query).scalar_one())
+
+
 def list_open_runs(tx: Connection, account_key: int, since: datetime) -> list[int]:
     """List the ids of the runs of an account that stand after a time and are not finished."""
     unfinished = runs.c.status.in_([status for status in RunStatus if not status.is_finished])
@@ -118,6 +127,26 @@ def list_newest_runs(tx: Connection, account_key: int, count: int) -> list[int]:
     """List the highest ids of the runs of an account, the highest first."""
     query = select(runs.c.run_id).where(runs.c.account_key == account_key).order_by(runs.c.run_id.desc())
     return list(tx.execute(query.limit(count)).scalars())
+
+
+def list_known_run_statuses(
+    tx: Connection, account_key: int, run_ids: Iterable[int]
+) -> dict[int, tuple[RunStatus, datetime | None]]:
+    """Give the status, and dbt Cloud's time of update, of those runs that are stored."""
+    known: dict[int, tuple[RunStatus, datetime | None]] = {}
+    for some in chunks(run_ids):
+        here = (runs.c.account_key == account_key) & runs.c.run_id.in_(some)
+        for row in tx.execute(select(runs.c.run_id, runs.c.status, runs.c.updated_at).where(here)):
+            known[row.run_id] = (RunStatus(row.status), row.updated_at)
+    return known
+
+
+def count_runs_with_open_artifacts(tx: Connection, account_key: int) -> int:
+    """Count the runs that still wait for something to be collected."""
+    columns = run_artifacts.c
+    is_open = columns.state.in_([state.value for state in ArtifactState if state.is_open])
+    query = select(func.count(columns.run_id.distinct())).where((columns.account_key == account_key) & is_open)
+    return tx.execute(query).scalar_one()
 
 
 def recount_hour(tx: Connection, account_key: int, job_id: int | None, hour: datetime) -> None:

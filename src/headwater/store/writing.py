@@ -73,6 +73,12 @@ def insert_rows(tx: Connection, table: Table, columns: Sequence[str], rows: Iter
     return len(listed)
 
 
+def execute_each(tx: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Execute one statement, its parameters written as `?`, for many tuples of values as the database keeps them."""
+    if rows:
+        tx.exec_driver_sql(statement.replace("?", "%s") if tx.dialect.name == "postgresql" else statement, list(rows))
+
+
 def chunks(values: Iterable[T], size: int = _CHUNK) -> Iterator[list[T]]:
     """Cut values into lists that one statement can take as parameters."""
     rest = iter(values)
