@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 HOME = "/usr/src/app"
+PYTHON_HOME = "/usr/local"
 MACHINE_PATH = re.compile(r"/(?:work|tmp|root|home|Users|private|var/folders|opt)/[^\s\"']*")
 PARSED_AT = 1767225600.0
 LOG_HEAD, LOG_TAIL = 120, 80
@@ -21,9 +22,10 @@ XZ_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict
 
 
 def clean_text(text: str, folder: Path) -> str:
-    """Replaces the recording folder by dbt Cloud's and Python's path; any other path of the machine is an error."""
-    python = Path(sys.executable).resolve()
-    cleaned = text.replace(str(folder), HOME).replace(str(python), f"/usr/local/bin/{python.name}")
+    """Puts dbt Cloud's folder and Python's usual one for ours; any other path of the machine is an error."""
+    cleaned = text.replace(str(folder), HOME)
+    for prefix in (sys.prefix, sys.base_prefix):
+        cleaned = cleaned.replace(prefix, PYTHON_HOME)
     if leak := MACHINE_PATH.search(cleaned):
         raise ValueError(f"a path of this machine is left: {leak.group()}")
     return cleaned
@@ -55,6 +57,7 @@ def clean_manifest(manifest: dict[str, Any]) -> dict[str, Any]:
         "semantic_models",
         "saved_queries",
         "unit_tests",
+        "functions",
     ):
         for node in cleaned[group].values():
             if "created_at" in node:

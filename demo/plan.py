@@ -110,6 +110,8 @@ TAKES: dict[str, tuple[Take, ...]] = {
         Take("hourly", "macro_change_breaks_tests", "macro_change"),
         Take("hourly", "parse_error", "parse_error"),
         Take("ci", "parse_error", "parse_error"),
+        Take("nightly", "parse_error", "parse_error"),
+        Take("weekly", "dropped_column", "b", data_fault="dropped_column"),
     ),
     "finance": (
         Take("nightly", "healthy", "a"),

@@ -12,6 +12,17 @@ SCHEMAS = {
     "sources.json": "sources/v3",
     "catalog.json": "catalog/v1",
 }
+SCARCE = (
+    "seed",
+    "source",
+    "metric",
+    "semantic_model",
+    "saved_query",
+    "unit_test",
+    "operation",
+    "analysis",
+    "function",
+)
 MACHINE_PATH = re.compile(r"/(?:work|tmp|root|home|Users|private|var/folders)/")
 JOBS = {
     "storefront": {"nightly", "hourly", "freshness", "ci", "weekly"},
@@ -22,7 +33,7 @@ JOBS = {
 
 def count_models(manifest: dict[str, Any], project: str) -> Counter[str]:
     """How many nodes of each resource type the project itself has."""
-    kinds = ("nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "unit_tests")
+    kinds = ("nodes", "sources", "exposures", "metrics", "semantic_models", "saved_queries", "unit_tests", "functions")
     nodes = [node for kind in kinds for node in manifest[kind].values()]
     return Counter(node["resource_type"] for node in nodes if node["package_name"] == project)
 
@@ -44,7 +55,8 @@ def test_every_job_has_a_healthy_recording(recordings: Recordings) -> None:
     projects = {project["name"]: {job["name"] for job in project["jobs"]} for project in recordings.index["projects"]}
     assert projects == JOBS
     healthy = [one for one in recordings.by_id.values() if one["scenario"] == "healthy" and one["succeeded"]]
-    assert {(one["project"], one["job"]) for one in healthy} == {(project, job) for project, jobs in JOBS.items() for job in jobs}
+    expected = {(project, job) for project, jobs in JOBS.items() for job in jobs}
+    assert {(one["project"], one["job"]) for one in healthy} == expected
 
 
 def test_there_are_many_faults(recordings: Recordings) -> None:
@@ -110,7 +122,7 @@ def test_storefront_has_every_resource_type(recordings: Recordings) -> None:
     assert counts["test"] >= 140
     assert counts["snapshot"] >= 2
     assert counts["exposure"] >= 4
-    assert min(counts[kind] for kind in ("seed", "source", "metric", "semantic_model", "saved_query", "unit_test")) >= 1
+    assert min(counts[kind] for kind in SCARCE) >= 1
     models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     assert {model["config"]["materialized"] for model in models} == {"view", "table", "incremental", "ephemeral"}
     assert {model["access"] for model in models} == {"public", "protected", "private"}

@@ -1,3 +1,5 @@
+{{ config(store_failures=true) }}
+
 -- Every order that was paid was paid in full, to the cent.
 select
     order_id,

@@ -13,3 +13,7 @@ union all
 {{ booking('stg_invoices', '1100', 'debit', 'invoice_amount', 'issued_on', "'invoice ' || invoice_number") }}
 union all
 {{ booking('stg_invoices', '4020', 'credit', 'invoice_amount', 'issued_on', "'invoice ' || invoice_number") }}
+union all
+{{ booking('stg_cafe_takings', '1300', 'debit', 'gross_amount', 'taken_on', 'revenue_key') }}
+union all
+{{ booking('stg_cafe_takings', '4010', 'credit', 'gross_amount', 'taken_on', 'revenue_key') }}
