@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from tiny import make_archive
+
 from headwater.simulator import Assumptions, RunningSimulator, SimulatorSettings, start_in_thread
 from headwater.simulator.recordings import Archive
-from tiny import make_archive
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

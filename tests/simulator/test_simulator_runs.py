@@ -156,7 +156,7 @@ def test_what_cannot_be_asked_is_refused(reader, wrong):
 
 
 def test_harmless_parameters_are_ignored(reader):
-    """dagster repeats the account's id, others add their own."""
+    """Dagster repeats the account's id, others add their own."""
     assert reader.runs(account_id=1, cache="no", limit=1).status == 200
 
 

@@ -173,8 +173,8 @@ def get_failure(cloud: Cloud, asked: Asked) -> Answer:
     failed = next((step for step in plan.steps if step.status == ERROR), None)
     if plan.status_at(asked.now) != ERROR or failed is None:
         raise refusal(400, "Only failed runs can be retried.")
-    names = [recorded.command for recorded in plan.recording.steps] if plan.recording else []
-    after = names[names.index(failed.command) + 1 :] if failed.command in names else []
+    names = [*plan.job.execute_steps, *(("dbt docs generate",) if plan.job.generate_docs else ())]
+    after = names[names.index(failed.command) + 1 :] if failed.command in names else names
     return single({"failed_step": failed.name, "skipped_steps": [f"Invoke dbt with `{name}`" for name in after]})
 
 

@@ -164,7 +164,7 @@ class Planner:
     def _standing(self, start: datetime) -> Iterator[_Due]:
         """Runs under way at the start: one queued, one starting, one running, in the first account."""
         jobs = [job for job in self._jobs.values() if job.state == 1 and job.after_job_id is None]
-        for (age, queued_for), job in zip(((25, 240.0), (9, 7.5), (70, 4.0)), jobs, strict=False):
+        for (age, queued_for), job in zip(((70, 4.0), (9, 7.5), (25, 240.0)), jobs, strict=False):
             created_at = start - timedelta(seconds=age)
             yield _Due(created_at, job.id, _CAUSES[0], queued_for=queued_for, is_calm=True)
 

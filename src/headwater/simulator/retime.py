@@ -5,7 +5,7 @@ and joins: a manifest of 2 MB costs a join of a few thousand pieces.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,18 +14,37 @@ from headwater.simulator.times import from_micros, micros, read_moment
 
 _ISO = rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?"
 _NUMBER = rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
-_MOMENT_KEYS = rb"generated_at|invocation_started_at|run_started_at|started_at|completed_at|snapshotted_at"
-_PLACES = (
-    rb'"max_loaded_at":\s*"(?P<loaded>' + _ISO + rb')",\s*"snapshotted_at":\s*"(?P<snapshotted>' + _ISO
+_MOMENT = re.compile(rb'\s*"(' + _ISO + rb')"')
+_SPAN = re.compile(rb"\s*(" + _NUMBER + rb")")
+_SECOND = re.compile(rb"\s*(\d{9,10})(?=[.,}\s])")
+_FRESHNESS = re.compile(
+    rb'\s*"(?P<loaded>' + _ISO + rb')",\s*"snapshotted_at":\s*"(?P<snapshotted>' + _ISO
     + rb')",\s*"max_loaded_at_time_ago_in_s":\s*(?P<age>' + _NUMBER + rb")"
-    rb'|"(?:' + _MOMENT_KEYS + rb')":\s*"(?P<moment>' + _ISO + rb')"'
-    rb'|"created_at":\s*(?P<second>\d{9,10})(?=[.,}\s])'
-    rb'|"(?:execution_time|elapsed_time)":\s*(?P<span>' + _NUMBER + rb")"
-    rb"|(?P<word>__[A-Z_]+?__)"
 )  # fmt: skip
+_MOMENT_KEYS = (
+    b"generated_at",
+    b"invocation_started_at",
+    b"run_started_at",
+    b"started_at",
+    b"completed_at",
+    b"snapshotted_at",
+)
+_SPAN_KEYS = (b"execution_time", b"elapsed_time")
+WORDS = (
+    b"__ACCOUNT_ID__",
+    b"__PROJECT_ID__",
+    b"__JOB_ID__",
+    b"__ENVIRONMENT_ID__",
+    b"__RUN_ID__",
+    b"__RUN_REASON__",
+    b"__RUN_REASON_CATEGORY__",
+    b"__RUN_TRIGGER_CATEGORY__",
+)
+"""The placeholders that recordings carry."""
 _INVOCATION = re.compile(rb'"invocation_id":\s*"([0-9a-f-]{36})"')
 _LOG_TIME = re.compile(rb"(?m)^(?:\x1b\[0m)?(?P<clock>\d\d:\d\d:\d\d)(?P<fraction>\.\d{1,6})?")
-_DAY = 86_400_000_000
+_DAY_SECONDS = 86_400
+_DAY = _DAY_SECONDS * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +61,8 @@ class Fill:
     """How far sources' data is moved, when it is not with the step: a source that stays stale."""
 
     def at(self, recorded: int) -> int:
-        """The simulated time of a recorded one."""
-        return self.began_at + round((recorded - self.recorded_at) * self.stretch)
+        """The simulated time of a recorded one; nothing of a step lies before its begin."""
+        return self.began_at + max(0, round((recorded - self.recorded_at) * self.stretch))
 
 
 class _Slot(Protocol):
@@ -65,22 +84,43 @@ class _Invocation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """How a time was written: its separator, digits of fraction and zone."""
+
+    separator: str
+    digits: int
+    zone: str
+
+    @classmethod
+    def of(cls, text: bytes) -> "_Form":
+        rest = text[19:].decode()
+        zone = "Z" if rest.endswith("Z") else "+00:00" if rest[-6:-5] in ("+", "-") else ""
+        return cls(text[10:11].decode(), len(rest.removesuffix(zone)), zone)
+
+    def write(self, value: int) -> bytes:
+        text = from_micros(value).isoformat(self.separator, "microseconds")[:26]
+        return (text[: 19 + self.digits].ljust(19 + self.digits, "0") + self.zone).encode()
+
+
+@dataclass(frozen=True, slots=True)
 class _Moment:
     recorded: int
-    like: bytes
+    form: _Form
 
     def render(self, fill: Fill) -> bytes:
-        return _written(fill.at(self.recorded), self.like)
+        return self.form.write(fill.at(self.recorded))
 
 
 @dataclass(frozen=True, slots=True)
 class _Second:
-    """The whole seconds of dbt's `created_at`; its fraction, which tells the nodes apart, stays."""
+    """The whole seconds of dbt's `created_at`; a fraction, which tells the nodes apart, stays."""
 
     recorded: int
 
     def render(self, fill: Fill) -> bytes:
-        return b"%d" % (self.recorded + (fill.began_at - fill.recorded_at) // 1_000_000)
+        after = self.recorded - fill.recorded_at // 1_000_000
+        # Recorders flatten it to one constant, far from the run: then it is the begin of the step.
+        return b"%d" % (fill.began_at // 1_000_000 + (after if 0 <= after < _DAY_SECONDS else 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +135,7 @@ class _Span:
 class _Loaded:
     recorded: int
     snapshotted: int
-    like: bytes
+    form: _Form
 
     def at(self, fill: Fill) -> int:
         if fill.loaded_shift is not None:
@@ -103,7 +143,7 @@ class _Loaded:
         return self.recorded + fill.at(self.snapshotted) - self.snapshotted
 
     def render(self, fill: Fill) -> bytes:
-        return _written(self.at(fill), self.like)
+        return self.form.write(self.at(fill))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,29 +203,45 @@ class _Cutter:
         return Template(tuple(self._parts), tuple((slot, tuple(at)) for slot, at in self._holes.items()))
 
 
-def cut_artifact(data: memoryview) -> Template:
+def cut_artifact(view: memoryview) -> Template:
     """Cut a dbt artifact at its times, spans, invocation id and placeholders."""
+    data = bytes(view)
+    places: list[tuple[tuple[int, int], _Slot]] = []
+    for key in _MOMENT_KEYS:
+        places += ((m.span(1), _Moment(_micros(m[1]), _Form.of(m[1]))) for m in _values(data, key, _MOMENT))
+    for key in _SPAN_KEYS:
+        places += ((found.span(1), _Span(float(found[1]))) for found in _values(data, key, _SPAN))
+    places += ((m.span(1), _Second(int(m[1]))) for m in _values(data, b"created_at", _SECOND))
+    for found in _values(data, b"max_loaded_at", _FRESHNESS):
+        text = found["loaded"]
+        loaded = _Loaded(_micros(text), _micros(found["snapshotted"]), _Form.of(text))
+        places += ((found.span("loaded"), loaded), (found.span("age"), _Age(loaded)))
+    for word in WORDS:
+        places += ((span, _Word(word)) for span in _spans(data, word))
     invocation = _INVOCATION.search(data)
-    places = _PLACES + (rb"|(?P<invocation>" + invocation.group(1) + rb")" if invocation else b"")
-    cutter = _Cutter(data)
-    for found in re.finditer(places, data):
-        kind = found.lastgroup
-        if kind == "age":
-            loaded = _Loaded(_micros(found["loaded"]), _micros(found["snapshotted"]), found["loaded"])
-            cutter.hole(found.span("loaded"), loaded)
-            cutter.hole(found.span("snapshotted"), _Moment(loaded.snapshotted, found["snapshotted"]))
-            cutter.hole(found.span("age"), _Age(loaded))
-        elif kind == "moment":
-            cutter.hole(found.span("moment"), _Moment(_micros(found["moment"]), found["moment"]))
-        elif kind == "second":
-            cutter.hole(found.span("second"), _Second(int(found["second"])))
-        elif kind == "span":
-            cutter.hole(found.span("span"), _Span(float(found["span"])))
-        elif kind == "word":
-            cutter.hole(found.span("word"), _Word(found["word"]))
-        else:
-            cutter.hole(found.span(), _Invocation())
+    if invocation:
+        places += ((span, _Invocation()) for span in _spans(data, invocation[1]))
+    cutter = _Cutter(view)
+    for span, slot in sorted(places, key=lambda place: place[0]):
+        cutter.hole(span, slot)
     return cutter.done()
+
+
+def _spans(data: bytes, literal: bytes) -> Iterator[tuple[int, int]]:
+    """Where a literal stands; a plain search goes through a manifest a hundred times faster than a pattern."""
+    begin = data.find(literal)
+    while begin >= 0:
+        end = begin + len(literal)
+        yield begin, end
+        begin = data.find(literal, end)
+
+
+def _values(data: bytes, key: bytes, value: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """The values of a JSON key; the same text inside a string has its quotes escaped and is passed by."""
+    for _begin, end in _spans(data, b'"' + key + b'":'):
+        found = value.match(data, end)
+        if found:
+            yield found
 
 
 def cut_log(data: memoryview, began_at: datetime) -> Template:
@@ -206,14 +262,3 @@ def cut_log(data: memoryview, began_at: datetime) -> Template:
 
 def _micros(text: bytes) -> int:
     return micros(read_moment(text.decode()))
-
-
-def _written(value: int, like: bytes) -> bytes:
-    """A time in the form of another: the same separator, digits of fraction and zone."""
-    moment = from_micros(value)
-    separator = like[10:11].decode()
-    rest = like[19:]
-    zone = "Z" if rest.endswith(b"Z") else "+00:00" if rest[-6:-5] in (b"+", b"-") else ""
-    digits = len(rest.removesuffix(zone.encode())) - 1
-    fraction = f".{moment.microsecond:06d}000"[: digits + 1] if digits > 0 else ""
-    return f"{moment:%Y-%m-%d}{separator}{moment:%H:%M:%S}{fraction}{zone}".encode()

@@ -137,6 +137,8 @@ def project_connection(account: Account, project: Project) -> dict[str, Any]:
 def account_connection(account: Account, *, with_config: bool) -> dict[str, Any]:
     """A connection of an account (dbt Cloud API v3); a list never tells its config."""
     config = {"hostname": "warehouse.example", "port": 5432, "dbname": "analytics"}
+    own = {"oauth_redirect_uri": None, "is_configured_for_native_oauth": False, "config": config}
+    listed = {"environment__count": sum(len(p.environments) for p in account.projects), "config": None}
     return {
         "id": account.connection_id,
         "account_id": account.id,
@@ -145,8 +147,9 @@ def account_connection(account: Account, *, with_config: bool) -> dict[str, Any]
         "private_link_endpoint_id": None,
         "is_ssh_tunnel_enabled": False,
         "oauth_configuration_id": None,
-        "environment__count": sum(len(project.environments) for project in account.projects),
-        "config": config if with_config else None,
+        "platform_metadata_credentials_id": None,
+        "analytics_credentials_id": None,
+        **(own if with_config else listed),
         "created_at": spaced(account.created_at),
         "updated_at": spaced(account.created_at),
     }
@@ -225,7 +228,11 @@ def job_object(job: Job, cloud: "Cloud", related: frozenset[str]) -> dict[str, A
     next_run = job.cadence.next_after(cloud.now()) if job.state == 1 and job.triggers.schedule else None
     return {
         **internal_job(job),
-        "id": job.id,
+        "schedule": {
+            "cron": job.cadence.cron,
+            "date": {"type": "custom_cron", "cron": job.cadence.cron},
+            "time": {"type": "every_hour", "interval": 1},
+        },
         "generate_sources": job.generate_sources,
         "is_deferrable": False,
         "lifecycle_webhooks_url": None,
@@ -283,11 +290,7 @@ def internal_job(job: Job) -> dict[str, Any]:
             "on_merge": job.triggers.on_merge,
             "custom_branch_only": job.triggers.custom_branch_only,
         },
-        "schedule": {
-            "cron": job.cadence.cron,
-            "date": {"type": "custom_cron", "cron": job.cadence.cron},
-            "time": {"type": "every_hour", "interval": 1},
-        },
+        "schedule": {"cron": job.cadence.cron, "date": "custom_cron", "time": "every_hour"},
     }
 
 
