@@ -20,7 +20,8 @@ HeadwaterError
 │   ├── StoreFull               no space left
 │   └── StoreUnavailable        not there, refused, or of another version
 ├── SecretUnavailable           the key is missing, open to others, or does not fit: exit status 3
-└── ServerUnreachable           HEADWATER_URL did not take what the SDK sent
+├── ServerUnreachable           HEADWATER_URL did not take what the SDK sent
+└── Stopping                    the process was told to end; whatever waits gives up
 """
 
 from __future__ import annotations
@@ -136,3 +137,10 @@ class SecretUnavailable(HeadwaterError):
 
 class ServerUnreachable(HeadwaterError):
     """The Headwater server did not take what the SDK sent."""
+
+
+class Stopping(HeadwaterError):
+    """The process was told to end; whatever waits gives up, and what it was doing goes on at the next start."""
+
+    def __init__(self) -> None:
+        super().__init__("The process is stopping.")

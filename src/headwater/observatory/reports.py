@@ -58,7 +58,7 @@ class AccountsReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckLine:
-    """One line of a check: `ok` is None where it could not be told. `sentence` says what was found, `hint` what to do."""
+    """One line of a check; `ok` is None where it could not be told."""
 
     name: str
     ok: bool | None
@@ -260,6 +260,15 @@ class SyncReport:
     requests: int
     seconds: float
     faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveReport:
+    """Which run was received from the SDK."""
+
+    account: str
+    run_id: int
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

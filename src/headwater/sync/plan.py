@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from headwater.collect import CollectedArtifact
+from headwater.errors import DbtCloudError, NotVisible
 from headwater.model.artifact import ArtifactRecord, ArtifactState
 from headwater.model.run import Run, RunStatus
 from headwater.model.sync import SyncState
@@ -71,16 +72,15 @@ def settle(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) 
     )
     if artifact.state is ArtifactState.ABSENT:
         wait = _late_wait(artifact, run, attempts, now)
-    elif artifact.state is ArtifactState.FAILED:
-        wait = min(timedelta(seconds=15) * 2**attempts, _LONGEST_WAIT) if attempts + 1 < _ATTEMPTS else None
-    else:
-        return record
-    if wait is not None:
-        return replace(record, state=ArtifactState.FAILED, next_attempt_at=now + wait)
-    if artifact.state is ArtifactState.FAILED:
+        return record if wait is None else replace(record, state=ArtifactState.FAILED, next_attempt_at=now + wait)
+    return _repeat(record, attempts, now) if artifact.state is ArtifactState.FAILED else record
+
+
+def _repeat(record: ArtifactRecord, attempts: int, now: datetime) -> ArtifactRecord:
+    if attempts + 1 >= _ATTEMPTS:
         reason = f"Given up after {attempts + 1} attempts. {record.reason}"
         return replace(record, state=ArtifactState.UNREADABLE, reason=reason)
-    return record
+    return replace(record, next_attempt_at=now + min(timedelta(seconds=15) * 2**attempts, _LONGEST_WAIT))
 
 
 def _late_wait(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) -> timedelta | None:
@@ -91,3 +91,16 @@ def _late_wait(artifact: CollectedArtifact, run: Run, attempts: int, now: dateti
     if is_expected and is_fresh and attempts < len(_LATE_ARTIFACT_WAITS):
         return _LATE_ARTIFACT_WAITS[attempts]
     return None
+
+
+def retry_detail(error: DbtCloudError, attempts: int, now: datetime) -> ArtifactRecord:
+    """Decide what becomes of a run whose detail could not be read: gone, to be tried again, or given up."""
+    if isinstance(error, NotVisible):
+        reason = "dbt Cloud no longer shows this run."
+        return ArtifactRecord(
+            step_index=0, path=DETAIL, state=ArtifactState.ABSENT, reason=reason, attempts=attempts + 1
+        )
+    failed = ArtifactRecord(
+        step_index=0, path=DETAIL, state=ArtifactState.FAILED, reason=str(error), attempts=attempts + 1
+    )
+    return _repeat(failed, attempts, now)

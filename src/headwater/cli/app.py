@@ -1,0 +1,57 @@
+"""The program: its families of commands, and where errors become sentences."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from headwater.cli import accounts, demo, runs, serving, syncing, tokens
+from headwater.cli.printing import console_errors
+from headwater.errors import Ambiguous, ConfigurationInvalid, HeadwaterError
+
+app = typer.Typer(
+    name="headwater",
+    help="Says why a dbt table is late, wrong or gone, and what that reaches.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(accounts.app, name="account")
+app.add_typer(tokens.app, name="token")
+for family in (runs, syncing, serving, demo):
+    family.add_commands(app)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit status; an error becomes one sentence on standard error."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except HeadwaterError as error:
+        explain(error)
+        return error.exit_status
+    except typer.Exit as end:
+        return end.exit_code
+    except typer.Abort:
+        console_errors().print("Stopped.")
+        return 130
+    except typer.TyperException as error:
+        console_errors().print(str(error), markup=False)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def explain(error: HeadwaterError) -> None:
+    """Say what happened and what to do next."""
+    console = console_errors()
+    if isinstance(error, ConfigurationInvalid):
+        for fault in error.faults:
+            console.print(fault, markup=False)
+        return
+    console.print(str(error), markup=False)
+    if isinstance(error, Ambiguous):
+        for candidate in error.candidates:
+            console.print(f"  {candidate}", markup=False)

@@ -1,0 +1,78 @@
+"""How the terminal shows reports: one JSON document, or tables and sentences for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STYLES = {
+    "success": "green", "pass": "green", "connected": "green", "error": "red", "fail": "red", "failing": "red",
+    "rejected": "red", "runtime error": "red", "warn": "yellow", "running": "blue", "starting": "blue",
+    "queued": "cyan", "cancelled": "dim", "skipped": "dim", "paused": "dim",
+}  # fmt: skip
+_SHAPES = {
+    "success": "●", "pass": "●", "connected": "●", "error": "✕", "fail": "✕", "failing": "✕", "rejected": "✕",
+    "runtime error": "✕", "warn": "▲", "running": "◐", "starting": "◐", "queued": "◐", "cancelled": "◌", "skipped": "◌",
+}  # fmt: skip
+
+
+def console() -> Console:
+    """Give the console for answers."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def console_errors() -> Console:
+    """Give the console for everything that is not the answer."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(report: object) -> None:
+    """Print a report as one JSON document on standard output."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    sys.stdout.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, right: Sequence[str] = ()) -> None:
+    """Print a table without boxes; the columns in `right` hold numbers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    console().print(table)
+
+
+def say_status(status: str) -> Text:
+    """Say a status in words, a shape and a colour."""
+    return Text(f"{_SHAPES.get(status, '○')} {status}", style=_STYLES.get(status, ""))
+
+
+def say_time(moment: datetime | None) -> str:
+    """Say a time in UTC to the second; nothing where there is none."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment is not None else ""
+
+
+def say_seconds(seconds: float | None) -> str:
+    """Say a span with its unit."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3_600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3_600}:{whole % 3_600 // 60:02d} h"
+
+
+def say_counts(counts: dict[str, int]) -> str:
+    """Say counts in one line, the most first."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {name}" for name, count in ordered)

@@ -1,0 +1,174 @@
+"""`headwater runs`, `headwater run ID`, `headwater jobs`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from headwater.cli.opening import opened
+from headwater.cli.printing import (
+    console,
+    print_json,
+    print_table,
+    say_counts,
+    say_seconds,
+    say_status,
+    say_time,
+)
+from headwater.errors import WrongUse
+from headwater.observatory import jobs as jobs_family
+from headwater.observatory import runs as runs_family
+from headwater.observatory.reports import RunReport
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Account = Annotated[str | None, typer.Option(help="Only this account, by name.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this family to the program."""
+    app.command("runs")(runs)
+    app.command("run")(run)
+    app.command("jobs")(jobs)
+
+
+def runs(
+    account: Account = None,
+    project: Annotated[str | None, typer.Option(help="Only this project, by name or id.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Only this environment, by name or id.")] = None,
+    job: Annotated[str | None, typer.Option(help="Only this job, by name or id.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only these statuses, separated by commas.")] = None,
+    trigger: Annotated[str | None, typer.Option(help="Only this cause: scheduled, api, ci, ui, rerun, …")] = None,
+    since: Annotated[str | None, typer.Option(help="Only runs created from this time on, as 2026-01-31T06:00.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only runs created before this time.")] = None,
+    text: Annotated[str | None, typer.Option(help="Only runs whose job's name has this, or with this id.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many to print; 0 prints all.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List job runs, newest first."""
+    wanted = runs_family.RunFilter(
+        account=account,
+        project=project,
+        environment=environment,
+        job=job,
+        status=status,
+        trigger=trigger,
+        created_from=_read_time(since),
+        created_to=_read_time(until),
+        text=text,
+    )
+    with opened() as observatory:
+        report = runs_family.list_runs(observatory, wanted, limit=limit or None)
+    if as_json:
+        print_json(report)
+        return
+    columns = ("run", "account", "job", "status", "created", "queued", "took", "trigger", "nodes", "seen by")
+    rows = (
+        (
+            str(row.run_id),
+            row.account,
+            row.job_name or str(row.job_id or ""),
+            say_status(row.status),
+            say_time(row.created_at),
+            say_seconds(row.queued_seconds),
+            say_seconds(row.elapsed_seconds),
+            row.trigger or "",
+            say_counts(row.nodes),
+            ", ".join(row.observed_by),
+        )
+        for row in report.runs
+    )
+    print_table(columns, rows, right=("queued", "took"))
+    console().print(f"{len(report.runs)} of {report.total} runs.")
+
+
+def run(
+    run_id: Annotated[int, typer.Argument(help="dbt Cloud's number of the run.")],
+    account: Annotated[str | None, typer.Option(help="The account, where several have the id.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one run: its steps, executions, timings, and what it is missing."""
+    with opened() as observatory:
+        report = runs_family.get_run(observatory, account, run_id)
+    if as_json:
+        print_json(report)
+        return
+    _print_run(report)
+
+
+def jobs(
+    account: Account = None,
+    days: Annotated[int, typer.Option(min=1, max=365, help="The window of the figures, in days.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs with how they did lately."""
+    with opened() as observatory:
+        report = jobs_family.list_jobs(observatory, account=account, days=days)
+    if as_json:
+        print_json(report)
+        return
+    columns = ("job", "account", "project", "environment", "schedule", "last", "runs", "success", "p50", "p90")
+    rows = (
+        (
+            f"{row.job_name}{' (deleted)' if row.is_deleted else ''}",
+            row.account,
+            row.project_name or "",
+            row.environment_name or "",
+            row.cron or "",
+            say_status(row.last_status) if row.last_status else "",
+            str(row.runs),
+            f"{row.success_share:.0%}" if row.success_share is not None else "",
+            say_seconds(row.elapsed_seconds_p50),
+            say_seconds(row.elapsed_seconds_p90),
+        )
+        for row in report.jobs
+    )
+    print_table(columns, rows, right=("runs", "success", "p50", "p90"))
+
+
+def _print_run(report: RunReport) -> None:
+    out = console()
+    out.print(report.sentence, style="bold", markup=False)
+    why = " · ".join(part for part in (report.trigger, report.cause, report.git_branch, report.git_sha) if part)
+    if why:
+        out.print(why, markup=False)
+    print_table(
+        ("step", "status", "took", "name"),
+        ((str(s.index), say_status(s.status), say_seconds(s.elapsed_seconds), s.name) for s in report.steps),
+        right=("took",),
+    )
+    if report.executions:
+        print_table(
+            ("", "node", "status", "started", "took", "message"),
+            (
+                (
+                    "┃" if row.is_critical else "",
+                    row.name,
+                    say_status(row.status),
+                    say_time(row.started_at),
+                    say_seconds(row.elapsed_seconds),
+                    (row.message or "").strip().splitlines()[0] if row.is_failed and row.message else "",
+                )
+                for row in report.executions
+            ),
+            right=("took",),
+        )
+    for row in report.freshness:
+        out.print(f"freshness of {row.name}: {row.status}, {say_seconds(row.age_seconds)} old", markup=False)
+    for artifact in report.artifacts:
+        if artifact.state != "stored":
+            out.print(f"step {artifact.step_index} {artifact.path}: {artifact.state}. {artifact.reason}", markup=False)
+    for seen in report.observations:
+        airflow = f" in {seen.airflow}" if seen.airflow else ""
+        out.print(f"seen by {seen.way}{airflow} at {say_time(seen.first_seen_at)}", markup=False)
+
+
+def _read_time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUse(f"{text!r} is not a time.", hint="Write it as 2026-01-31 or 2026-01-31T06:00.") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

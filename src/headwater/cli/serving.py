@@ -1,0 +1,186 @@
+"""`headwater up`, `headwater serve`, `headwater monitor`, `headwater simulator`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import msgspec
+import structlog
+import typer
+
+from headwater.cli.opening import opened
+from headwater.cli.printing import console, console_errors
+from headwater.errors import Stopping, WrongUse
+from headwater.monitor import follow
+from headwater.observatory.access import create_login_link
+from headwater.observatory.holder import Observatory
+from headwater.simulator import settings as simulator_settings
+from headwater.simulator.serve import serve as serve_simulator
+from headwater.web.app import create_app
+from headwater.web.serve import serve as serve_web
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this family to the program."""
+    app.command("up")(up)
+    app.command("serve")(serve)
+    app.command("monitor")(monitor)
+    app.command("simulator")(simulator)
+
+
+def up(host: Host = None, port: Port = None) -> None:
+    """Follow every account and serve the web application, in one process."""
+    write_logs()
+    stop = threading.Event()
+    with opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
+        follow_and_serve(observatory, stop)
+
+
+def serve(host: Host = None, port: Port = None) -> None:
+    """Serve the web application alone."""
+    write_logs()
+    with opened(web={"host": host, "port": port}) as observatory:
+        web = observatory.settings.web
+        serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
+
+
+def monitor(
+    interval: Annotated[float | None, typer.Option(help="Seconds between two passes.")] = None,
+    number_of_iterations: Annotated[int | None, typer.Option(help="End after so many passes.")] = None,
+    stop_after: Annotated[float | None, typer.Option(help="End after so many seconds.")] = None,
+    prometheus_port: Annotated[int | None, typer.Option(help="Port of /metrics.")] = None,
+) -> None:
+    """Follow every account alone, with /metrics and /healthz."""
+    write_logs()
+    stop = threading.Event()
+    options = {
+        "interval": interval,
+        "number_of_iterations": number_of_iterations,
+        "stop_after": stop_after,
+        "prometheus_port": prometheus_port,
+    }
+    with stopping_on_signals(stop), opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory:
+        ended = follow(observatory, observatory.settings.dbt_monitor, stop)
+    if not ended:
+        end_at_once()
+
+
+def simulator(
+    port: Port = 0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 0,
+    days: Annotated[int, typer.Option(min=1, help="Days of history.")] = 30,
+    speed: Annotated[float, typer.Option(help="Simulated seconds in a real one.")] = 1.0,
+    busy: Annotated[bool, typer.Option("--busy", help="Begin a further run every few seconds.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https with a certificate authority of its own.")] = False,
+    assume: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an assumption.")] = None,
+) -> None:
+    """Serve a simulated dbt Cloud; first prints one JSON line with its address and tokens."""
+    try:
+        settings = simulator_settings.SimulatorSettings(
+            port=port or 0,
+            seed=seed,
+            days=days,
+            speed=speed,
+            busy=busy,
+            tls=tls,
+            assumptions=simulator_settings.Assumptions().changed(assume or []),
+        )
+        serve_simulator(settings, _announce)
+    except simulator_settings.WrongSettingError as error:
+        raise WrongUse(f"{error}.") from None
+    except OSError as error:
+        raise WrongUse(f"Port {port} is in use ({error.strerror}).", hint="Choose another with --port.") from None
+
+
+def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
+    """Follow in a thread and serve in this one, until a signal ends both."""
+    settings = observatory.settings
+    ended = threading.Event()
+
+    def run_monitor() -> None:
+        if follow(observatory, settings.dbt_monitor, stop):
+            ended.set()
+
+    following = threading.Thread(target=run_monitor, name="monitor", daemon=True)
+    following.start()
+    try:
+        serve_web(
+            create_app(observatory),
+            settings.web.host,
+            settings.web.port,
+            lambda bound: say_address(observatory, bound),
+        )
+    finally:
+        stop.set()
+        following.join()
+    if not ended.is_set():
+        end_at_once()
+
+
+def say_address(observatory: Observatory, port: int) -> None:
+    """Print where the web application is, with a link that signs in once."""
+    host = observatory.settings.web.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    secret = create_login_link(observatory)
+    console().print(f"Headwater is on {address}", markup=False)
+    console().print(f"Sign in, once, within 15 minutes: {address}/login#{secret.reveal()}", markup=False)
+
+
+def waiting_until(stop: threading.Event) -> Callable[[float], None]:
+    """Give a sleep that a stop ends at once, with Stopping."""
+
+    def sleep(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopping
+
+    return sleep
+
+
+@contextmanager
+def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Set an event on SIGINT and SIGTERM instead of dying of them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_at_once() -> None:
+    """End although a request hangs: everything stored is safe, and the next start goes on from there."""
+    console_errors().print("A request to dbt Cloud did not end in time and was given up.")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def write_logs() -> None:
+    """Write logs to standard error, as lines of key=value."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+
+
+def _announce(announcement: simulator_settings.Announcement) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(announcement) + b"\n")
+    sys.stdout.flush()

@@ -1,0 +1,205 @@
+"""Connecting accounts, and questions about them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from headwater.config import Settings
+from headwater.dbtcloud.connection import ConnectionReport, check_connection
+from headwater.dbtcloud.origin import read_origin
+from headwater.errors import NotKnown, WrongUse
+from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
+from headwater.model.secret import Secret
+from headwater.model.sync import SyncState
+from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.reports import AccountsReport, AccountSummary, BackfillProgress, CheckLine, CheckReport
+from headwater.observatory.sentences import say_span
+from headwater.store import accounts as stored
+from headwater.store.inventory import list_account_jobs, list_projects
+from headwater.store.rows import Account, RunCount
+from headwater.store.run_counts import count_runs
+from headwater.store.runs import count_runs_to_collect, list_open_runs
+from headwater.store.secrets import seal_token
+from headwater.store.sync_states import get_sync_state, save_sync_state
+
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+
+
+def add_account(
+    observatory: Observatory, name: str, *, account_id: int, url: str, token: Secret, allow_private: bool
+) -> tuple[AccountSummary, CheckReport]:
+    """Connect an account: try the token, then save it sealed. An account that cannot be used is not saved.
+
+    Private and loopback addresses are for the command line and configuration (`allow_private`), not for web forms.
+
+    Raises:
+        WrongUse: the name or the account is taken, or the check failed; the message says by what.
+    """
+    if not name.strip() or len(name) > 80 or "/" in name:
+        raise WrongUse("An account's name is up to 80 characters without a slash.")
+    address = AccountAddress(read_origin(url, allow_private=allow_private), account_id)
+    with observatory.store.read() as tx:
+        by_name, by_address = stored.find_account(tx, name), stored.find_account_by_address(tx, address)
+    if by_name is not None:
+        raise WrongUse(f"There is an account {name!r} already.", hint="Choose another name, or use set-token.")
+    if by_address is not None and by_address.has_token:
+        raise WrongUse(
+            f"Account {account_id} of {address.origin} is connected already, as {by_address.name!r}.",
+            hint=f"Run 'headwater account set-token {by_address.name}' to replace its token.",
+        )
+    check = _report(check_connection(observatory.unsaved_client(address, token)))
+    if not check.is_usable:
+        raise WrongUse(_first_fault(check), hint="Nothing was saved.")
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        account = stored.save_account(tx, name, address, now)
+        stored.set_token(tx, account.account_key, seal_token(observatory.key, address, token), token.hint, now)
+        stored.save_connection(tx, account.account_key, AccountStatus.NEW, "", now)
+        save_sync_state(tx, account.account_key, _begin(get_sync_state(tx, account.account_key), observatory, now))
+    return get_account_summary(observatory, name), check
+
+
+def set_token(observatory: Observatory, name: str, token: Secret) -> CheckReport:
+    """Replace an account's token after trying it; one that cannot be used replaces nothing.
+
+    Raises:
+        NotKnown: there is no such account.
+        WrongUse: the check failed.
+    """
+    account = get_account(observatory, name)
+    check = _report(check_connection(observatory.unsaved_client(account.address, token)))
+    if not check.is_usable:
+        raise WrongUse(_first_fault(check), hint="The token was not replaced.")
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        stored.set_token(tx, account.account_key, seal_token(observatory.key, account.address, token), token.hint, now)
+        stored.save_connection(tx, account.account_key, AccountStatus.CONNECTED, "", now)
+    return check
+
+
+def check_account(observatory: Observatory, name: str) -> CheckReport:
+    """Try an account's token; raises NotKnown where there is no such account."""
+    return _report(check_connection(observatory.client(get_account(observatory, name))))
+
+
+def remove_account(observatory: Observatory, name: str) -> None:
+    """Remove an account with everything that was stored of it; raises NotKnown where there is none."""
+    account = get_account(observatory, name)
+    with observatory.store.write() as tx:
+        stored.delete_account(tx, account.account_key)
+
+
+def list_accounts(observatory: Observatory) -> AccountsReport:
+    """List the accounts with how they are doing, in a fixed number of queries for each account."""
+    now = observatory.store.now()
+    with observatory.store.read() as tx:
+        rows = stored.list_account_summaries(tx, now - _DAY, now + _HOUR)
+        summaries = []
+        for row in rows:
+            key = row.account.account_key
+            state = get_sync_state(tx, key)
+            counts = count_runs(tx, now - _DAY, now + _HOUR, account_keys=(key,))
+            summaries.append(
+                AccountSummary(
+                    account=row.account.name,
+                    origin=row.account.address.origin,
+                    account_id=row.account.address.account_id,
+                    status=str(row.account.status if not row.account.is_paused else AccountStatus.PAUSED),
+                    sentence=_sentence(row.account, state, observatory.settings, now),
+                    is_paused=row.account.is_paused,
+                    token_hint=row.account.token_hint or None,
+                    token_set_at=row.account.token_set_at,
+                    added_at=row.account.added_at,
+                    last_success_at=state.last_success_at,
+                    lag_seconds=(now - state.last_success_at).total_seconds() if state.last_success_at else None,
+                    last_run_at=row.last_run.placed_at if row.last_run else None,
+                    last_run_status=str(row.last_run.status) if row.last_run else None,
+                    projects=sum(not project.is_deleted for project in list_projects(tx, key)),
+                    jobs=sum(not job.is_deleted for job in list_account_jobs(tx, key)),
+                    runs=stored.count_account_runs(tx, key),
+                    open_runs=len(list_open_runs(tx, key, now - 3 * _DAY)),
+                    runs_24h=row.runs,
+                    failures_24h=row.failures,
+                    requests=state.requests_total,
+                    rate_limited=state.rate_limited_total,
+                    hours=_hours(counts, now),
+                    backfill=_progress(
+                        state,
+                        count_runs_to_collect(tx, key),
+                        stored.count_account_runs(tx, key),
+                        observatory.settings.dbt_cloud.requests_per_minute,
+                    ),
+                )
+            )
+    return AccountsReport(accounts=tuple(summaries), as_of=now)
+
+
+def get_account_summary(observatory: Observatory, name: str) -> AccountSummary:
+    """Get one account as a row; raises NotKnown."""
+    for summary in list_accounts(observatory).accounts:
+        if summary.account == name:
+            return summary
+    raise NotKnown(f"There is no account {name!r}.")
+
+
+def _begin(state: SyncState, observatory: Observatory, now: datetime) -> SyncState:
+    days = observatory.settings.dbt_cloud.backfill_days
+    return SyncState(
+        backfill_from=min(state.backfill_from or now, now - timedelta(days=days)),
+        backfilled_to=state.backfilled_to,
+    )
+
+
+def _report(found: ConnectionReport) -> CheckReport:
+    return CheckReport(
+        lines=tuple(
+            CheckLine(name=check.name, ok=check.ok, sentence=check.sentence, hint=check.hint) for check in found.checks
+        ),
+        is_usable=found.is_usable,
+    )
+
+
+def _first_fault(check: CheckReport) -> str:
+    fault = next((line for line in check.lines if line.ok is False), None)
+    if fault is None:
+        return "The account cannot be followed: no run could be seen."
+    return f"{fault.sentence} {fault.hint}".rstrip()
+
+
+def _sentence(account: Account, state: SyncState, settings: Settings, now: datetime) -> str:
+    host = urlsplit(account.address.origin).netloc
+    if account.address.origin == LOCAL_ORIGIN:
+        return "Holds what was ingested from folders."
+    if not account.has_token:
+        return "Known from the SDK only; set a token to follow it."
+    if account.is_paused:
+        return "Paused; it is not followed."
+    if account.status in {AccountStatus.REJECTED, AccountStatus.FAILING}:
+        return account.last_error or f"{host} cannot be asked."
+    if state.last_success_at is None:
+        return "Connected; nothing has been synced yet."
+    age = now - state.last_success_at
+    if age > timedelta(seconds=max(60.0, settings.dbt_monitor.interval * 6)):
+        return f"Not synced for {say_span(age)}; is the monitor running?"
+    return f"Follows {host}."
+
+
+def _hours(counts: list[RunCount], now: datetime) -> tuple[int, ...]:
+    by_hour: defaultdict[datetime, int] = defaultdict(int)
+    for count in counts:
+        by_hour[count.start] += count.runs
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
+    return tuple(by_hour[first + _HOUR * index] for index in range(24))
+
+
+def _progress(state: SyncState, waiting: int, runs: int, per_minute: int) -> BackfillProgress | None:
+    """Say how far a backfill is; the time left is what the request budget allows at the requests a run took so far."""
+    if waiting == 0 and state.is_backfilled:
+        return None
+    done = max(runs - waiting, 0)
+    per_run = max(state.requests_total / done, 2.0) if done else None
+    left = waiting * per_run / per_minute * 60 if per_run is not None else None
+    return BackfillProgress(runs_done=done, runs_found=runs, seconds_left=left)

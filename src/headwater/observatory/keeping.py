@@ -1,0 +1,27 @@
+"""Retention: what is old goes, in small transactions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from headwater.observatory.holder import Observatory
+from headwater.store.accounts import list_accounts
+from headwater.store.retention import delete_before
+
+_AT_ONCE = 200
+
+
+def delete_expired(observatory: Observatory) -> int:
+    """Delete finished runs older than `retention.runs_days`; gives how many."""
+    before = observatory.store.now() - timedelta(days=observatory.settings.retention.runs_days)
+    with observatory.store.read() as tx:
+        accounts = list_accounts(tx)
+    total = 0
+    for account in accounts:
+        while True:
+            with observatory.store.write() as tx:
+                deleted = delete_before(tx, account.account_key, before, _AT_ONCE)
+            total += deleted.runs
+            if not deleted:
+                break
+    return total

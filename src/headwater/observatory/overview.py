@@ -1,0 +1,95 @@
+"""The first page, and what tells pages that something changed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+from headwater.model.run import RunStatus
+from headwater.observatory.accounts import list_accounts
+from headwater.observatory.holder import Observatory
+from headwater.observatory.reports import OverviewReport, RunBar, StoreSummary
+from headwater.observatory.runs import summarise
+from headwater.observatory.sentences import describe_overview
+from headwater.store.accounts import read_revisions
+from headwater.store.manifests import count_nodes
+from headwater.store.rows import RunCount
+from headwater.store.run_counts import count_runs, count_stored
+from headwater.store.run_queries import RunFilter, list_runs
+
+_SHOWN = 8
+_OPEN = tuple(status for status in RunStatus if not status.is_finished and status is not RunStatus.UNKNOWN)
+
+
+def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
+    """Get the first page: runs of the last days over time by status, accounts, what runs now, what failed last."""
+    accounts = list_accounts(observatory).accounts
+    now = observatory.store.now()
+    step = _bucket(days)
+    since = _floor(now - timedelta(days=days), step) + (step if days > 1 else timedelta())
+    with observatory.store.read() as tx:
+        counts = count_runs(tx, since, now + timedelta(hours=1), step=step)
+        in_progress = list_runs(tx, RunFilter(statuses=_OPEN, created_from=now - timedelta(days=3)), limit=_SHOWN)
+        failures = list_runs(tx, RunFilter(statuses=(RunStatus.ERROR,), created_from=since), limit=_SHOWN)
+    totals: Counter[str] = Counter()
+    for count in counts:
+        totals[str(count.status)] += count.runs
+    return OverviewReport(
+        sentence=describe_overview(
+            accounts, sum(row.failures_24h for row in accounts), sum(row.runs_24h for row in accounts)
+        ),
+        days=days,
+        bucket_seconds=int(step.total_seconds()),
+        bars=_bars(counts, since, now, step),
+        runs_by_status=dict(totals),
+        accounts=accounts,
+        in_progress=tuple(summarise(row) for row in in_progress.runs),
+        failures=tuple(summarise(row) for row in failures.runs),
+        revision=get_revision(observatory),
+        as_of=now,
+    )
+
+
+def get_revision(observatory: Observatory) -> int:
+    """Give a number that grows whenever a stored run changes."""
+    with observatory.store.read() as tx:
+        return sum(read_revisions(tx).values())
+
+
+def summarise_store(observatory: Observatory, *, elapsed: timedelta) -> StoreSummary:
+    """Say what the store holds, as the demo prints it."""
+    accounts = list_accounts(observatory).accounts
+    with observatory.store.read() as tx:
+        stored = count_stored(tx)
+        nodes = count_nodes(tx)
+        counts = count_runs(tx, datetime.fromtimestamp(0, tz=observatory.store.now().tzinfo), observatory.store.now())
+    runs: Counter[str] = Counter()
+    for count in counts:
+        runs[str(count.status)] += count.runs
+    return StoreSummary(
+        accounts=stored.accounts,
+        runs=dict(sorted(runs.items())),
+        nodes=nodes,
+        executions=stored.executions,
+        requests=sum(row.requests for row in accounts),
+        seconds=round(elapsed.total_seconds(), 1),
+    )
+
+
+def _bucket(days: int) -> timedelta:
+    if days <= 2:
+        return timedelta(hours=1)
+    return timedelta(hours=4) if days <= 7 else timedelta(days=1)
+
+
+def _floor(moment: datetime, step: timedelta) -> datetime:
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (moment - midnight) // step * step
+
+
+def _bars(counts: list[RunCount], since: datetime, now: datetime, step: timedelta) -> tuple[RunBar, ...]:
+    by_start: defaultdict[datetime, dict[str, int]] = defaultdict(dict)
+    for count in counts:
+        by_start[count.start][str(count.status)] = count.runs
+    starts = (since + step * index for index in range((now - since) // step + 1))
+    return tuple(RunBar(starts_at=start, runs=by_start.get(start, {})) for start in starts)

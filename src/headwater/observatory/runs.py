@@ -1,0 +1,251 @@
+"""Questions about runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from headwater.analysis.timing import critical_path
+from headwater.errors import Ambiguous, NotKnown, WrongUse
+from headwater.model.artifact import ArtifactRecord
+from headwater.model.run import RunStatus
+from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.places import find_places
+from headwater.observatory.reports import (
+    ArtifactSummary,
+    ExecutionSummary,
+    FreshnessSummary,
+    ObservationSummary,
+    RunReport,
+    RunsReport,
+    RunSummary,
+    StepSummary,
+)
+from headwater.observatory.sentences import describe_run
+from headwater.store import run_queries
+from headwater.store.accounts import get_account as get_stored_account
+from headwater.store.manifests import list_nodes
+from headwater.store.rows import ExecutionRow, RunDetail, RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs are asked for; names or ids as a person writes them, None for all."""
+
+    account: str | None = None
+    project: str | None = None
+    environment: str | None = None
+    job: str | None = None
+    status: str | None = None
+    trigger: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    text: str | None = None
+
+
+def list_runs(
+    observatory: Observatory, wanted: RunFilter | None = None, *, limit: int | None = 50, offset: int = 0
+) -> RunsReport:
+    """List runs that fit a filter, newest first; no limit lists them all.
+
+    Raises:
+        NotKnown: the filter names an account, project, environment or job that is not there.
+        WrongUse: it names a status that runs do not have.
+    """
+    asked = _read_filter(observatory, wanted or RunFilter())
+    with observatory.store.read() as tx:
+        page = run_queries.list_runs(tx, asked, limit=limit, offset=offset)
+    return RunsReport(total=page.total, runs=tuple(summarise(row) for row in page.runs), as_of=observatory.store.now())
+
+
+def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunReport:
+    """Get one run, whole.
+
+    Raises:
+        NotKnown: no run has the id.
+        Ambiguous: runs of several accounts have it.
+    """
+    account_key = get_account(observatory, account).account_key if account else _only_account(observatory, run_id)
+    with observatory.store.read() as tx:
+        detail = run_queries.get_run_detail(tx, account_key, run_id)
+        parents: dict[str, tuple[str, ...]] = {}
+        for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
+            nodes = list_nodes(tx, account_key, manifest_key).nodes
+            parents |= {node.unique_id: node.parents for node in nodes}
+    return _report(detail, _critical(detail.executions, parents), observatory.store.now())
+
+
+def summarise(row: RunRow) -> RunSummary:
+    """Give a stored run as a row of a report."""
+    run = row.run
+    return RunSummary(
+        account=row.account_name,
+        run_id=run.run_id,
+        job_id=run.job_id,
+        job_name=row.job_name,
+        project_id=run.project_id,
+        project_name=row.project_name,
+        environment_id=run.environment_id,
+        environment_name=row.environment_name,
+        status=str(run.status),
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        elapsed_seconds=seconds(run.elapsed),
+        queued_seconds=seconds(run.queued_for),
+        trigger=run.trigger.category if run.trigger is not None else None,
+        retrying_run_id=run.retrying_run_id,
+        observed_by=tuple(sorted(str(way) for way in row.observed_by)),
+        nodes=dict(row.node_counts),
+    )
+
+
+def seconds(span: timedelta | None) -> float | None:
+    """Give a span as JSON does."""
+    return span.total_seconds() if span is not None else None
+
+
+def _read_filter(observatory: Observatory, wanted: RunFilter) -> run_queries.RunFilter:
+    statuses = None
+    if wanted.status:
+        names = [name.strip().lower() for name in wanted.status.split(",") if name.strip()]
+        unknown = [name for name in names if name not in set(RunStatus)]
+        if unknown:
+            raise WrongUse(f"Runs have no status {unknown[0]!r}.", hint=f"Statuses: {', '.join(RunStatus)}.")
+        statuses = tuple(RunStatus(name) for name in names)
+    places = find_places(
+        observatory, account=wanted.account, project=wanted.project, environment=wanted.environment, job=wanted.job
+    )
+    return run_queries.RunFilter(
+        account_keys=places.account_keys,
+        project_id=places.project_id,
+        environment_id=places.environment_id,
+        job_id=places.job_id,
+        statuses=statuses,
+        trigger_category=wanted.trigger or None,
+        created_from=wanted.created_from,
+        created_until=wanted.created_to,
+        text=wanted.text or None,
+    )
+
+
+def _only_account(observatory: Observatory, run_id: int) -> int:
+    with observatory.store.read() as tx:
+        keys = run_queries.find_run_accounts(tx, run_id)
+        names = tuple(get_stored_account(tx, key).name for key in keys)
+    if not keys:
+        raise NotKnown(f"There is no run {run_id}.", hint="See 'headwater runs'; it may not have been synced yet.")
+    if len(keys) > 1:
+        raise Ambiguous(f"Run {run_id} is in several accounts.", candidates=names, hint="Add --account NAME.")
+    return keys[0]
+
+
+def _critical(executions: tuple[ExecutionRow, ...], parents: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Chain the critical paths of the run's steps, which follow one another."""
+    steps: defaultdict[int, list[ExecutionRow]] = defaultdict(list)
+    for row in executions:
+        steps[row.step_index or 0].append(row)
+    paths = (critical_path((row.execution for row in steps[index]), parents) for index in sorted(steps))
+    return tuple(dict.fromkeys(unique_id for path in paths for unique_id in path))
+
+
+def _report(detail: RunDetail, path: tuple[str, ...], now: datetime) -> RunReport:
+    run, row = detail.row.run, summarise(detail.row)
+    trigger = run.trigger
+    executions = tuple(_execution(found, is_critical=found.execution.unique_id in path) for found in detail.executions)
+    return RunReport(
+        **{name: getattr(row, name) for name in RunSummary.__dataclass_fields__},
+        sentence=describe_run(detail, now),
+        status_message=run.status_message,
+        dbt_version=run.dbt_version,
+        git_branch=run.git_branch or (trigger.git_branch if trigger else None),
+        git_sha=run.git_sha or (trigger.git_sha if trigger else None),
+        cause=trigger.cause if trigger else None,
+        pull_request_id=trigger.pull_request_id if trigger else None,
+        href=run.href,
+        steps=tuple(
+            StepSummary(
+                index=step.index,
+                name=step.name,
+                status=str(step.status),
+                command=step.command,
+                started_at=step.started_at,
+                finished_at=step.finished_at,
+                elapsed_seconds=seconds(step.elapsed),
+                log=step.log,
+            )
+            for step in run.steps
+        ),
+        executions=executions,
+        critical_path=path,
+        freshness=_freshness(detail),
+        artifacts=tuple(_artifact(record) for record in detail.artifacts if record.step_index > 0),
+        observations=_observations(detail),
+        as_of=now,
+    )
+
+
+def _execution(row: ExecutionRow, *, is_critical: bool) -> ExecutionSummary:
+    execution = row.execution
+    return ExecutionSummary(
+        unique_id=execution.unique_id,
+        name=short_name(execution.unique_id),
+        resource_type=row.resource_type,
+        step_index=row.step_index,
+        status=execution.status,
+        started_at=execution.started_at,
+        executing_at=execution.executing_at,
+        finished_at=execution.finished_at,
+        elapsed_seconds=seconds(execution.elapsed),
+        thread=execution.thread,
+        message=execution.message,
+        failures=execution.failures,
+        rows_affected=execution.rows_affected,
+        is_failed=execution.is_failed,
+        is_critical=is_critical,
+    )
+
+
+def short_name(unique_id: str) -> str:
+    """Give what follows the project in a unique_id: `model.shop.orders.v2` → `orders.v2`."""
+    return unique_id.split(".", 2)[-1]
+
+
+def _freshness(detail: RunDetail) -> tuple[FreshnessSummary, ...]:
+    return tuple(
+        FreshnessSummary(
+            unique_id=row.freshness.unique_id,
+            name=short_name(row.freshness.unique_id),
+            status=row.freshness.status,
+            max_loaded_at=row.freshness.max_loaded_at,
+            age_seconds=seconds(row.freshness.age),
+            message=row.freshness.message,
+        )
+        for row in detail.freshness
+    )
+
+
+def _observations(detail: RunDetail) -> tuple[ObservationSummary, ...]:
+    found = []
+    for observation in detail.observations:
+        context = observation.context
+        airflow = None
+        if context is not None:
+            task = f", task {context.task_id}" if context.task_id else ""
+            number = f", try {context.try_number}" if context.try_number else ""
+            airflow = f"DAG {context.dag_id}{task}{number}"
+        found.append(
+            ObservationSummary(way=str(observation.way), first_seen_at=observation.first_seen_at, airflow=airflow)
+        )
+    return tuple(found)
+
+
+def _artifact(record: ArtifactRecord) -> ArtifactSummary:
+    return ArtifactSummary(
+        step_index=record.step_index,
+        path=record.path,
+        state=str(record.state),
+        reason=record.reason,
+        size_bytes=record.size_bytes,
+    )

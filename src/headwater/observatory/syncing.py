@@ -1,0 +1,191 @@
+"""Syncing accounts: one pass, or a whole backfill."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+
+from headwater.errors import AccessDenied, DbtCloudError, HeadwaterError, Stopping, StoreError, TokenRejected, WrongUse
+from headwater.model.account import AccountStatus
+from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.reports import SyncReport
+from headwater.store.accounts import list_accounts, save_connection
+from headwater.store.leases import claim_lease, release_lease
+from headwater.store.rows import Account
+from headwater.store.sync_states import add_requests, get_sync_state, save_sync_state
+from headwater.sync.account import AccountSync, Collected, PassReport, sync_account
+from headwater.sync.plan import widen_backfill
+
+LEASE = timedelta(minutes=2)
+"""How long an account stays claimed by a process that died."""
+
+_COLLECTED_AT_ONCE = 40
+Progress = Callable[[str, PassReport], None]
+"""Called after each part of a sync with the account's name and what it has brought so far."""
+
+
+def list_followed(observatory: Observatory) -> tuple[str, ...]:
+    """List the names of the accounts that are to be synced."""
+    with observatory.store.read() as tx:
+        return tuple(account.name for account in list_accounts(tx) if account.has_token and not account.is_paused)
+
+
+def sync_accounts(
+    observatory: Observatory,
+    *,
+    account: str | None = None,
+    days: int | None = None,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """Sync one account or all until nothing is left to collect; `days` widens the history to copy.
+
+    An account that cannot be asked is a fault of the report and does not stop the others.
+    """
+    names = (get_account(observatory, account).name,) if account else list_followed(observatory)
+    began = observatory.store.now()
+    total, requests, faults = PassReport(), 0, []
+    for name in names:
+        if days is not None:
+            widen(observatory, name, days)
+        before = observatory.traffic.total(name)[0]
+        try:
+            total += _sync_whole(observatory, name, progress)
+        except HeadwaterError as error:
+            faults.append(f"{name}: {error}")
+        requests += observatory.traffic.total(name)[0] - before
+    return SyncReport(
+        accounts=len(names),
+        runs_new=total.runs_new,
+        runs_updated=total.runs_updated,
+        artifacts_stored=total.artifacts_stored,
+        requests=requests,
+        seconds=round((observatory.store.now() - began).total_seconds(), 3),
+        faults=(*faults, *total.faults),
+    )
+
+
+def make_pass(observatory: Observatory, name: str) -> PassReport:
+    """Make one pass over an account and note how it went.
+
+    Raises:
+        DbtCloudError, StoreError, SecretUnavailable: after noting why the account cannot be followed.
+        WrongUse: another process syncs the account at the moment.
+    """
+    account = get_account(observatory, name)
+    with _claimed(observatory, account), _noted(observatory, account), _fan_out(observatory) as fan_out:
+        sync = AccountSync(
+            store=observatory.store,
+            account_key=account.account_key,
+            client=observatory.client(account),
+            fan_out=fan_out,
+        )
+        return sync_account(sync, collect_limit=_COLLECTED_AT_ONCE)
+
+
+def widen(observatory: Observatory, name: str, days: int) -> None:
+    """Let an account's history reach back some days from now, if it did not yet."""
+    account = get_account(observatory, name)
+    wanted = observatory.store.now() - timedelta(days=days)
+    with observatory.store.write() as tx:
+        state = get_sync_state(tx, account.account_key)
+        save_sync_state(tx, account.account_key, replace(state, backfill_from=widen_backfill(state, wanted)))
+
+
+def _sync_whole(observatory: Observatory, name: str, progress: Progress | None) -> PassReport:
+    total = PassReport(has_more=True)
+    while total.has_more:
+        total += make_pass(observatory, name)
+        if progress is not None:
+            progress(name, total)
+    return total
+
+
+@contextmanager
+def _claimed(observatory: Observatory, account: Account) -> Iterator[None]:
+    """Hold the account for this process; correctness does not hang on it, it only saves requests."""
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    lease = f"sync:{account.account_key}"
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        is_mine = claim_lease(tx, lease, holder, now, LEASE)
+    if not is_mine:
+        raise WrongUse(f"Another process syncs {account.name} at the moment.", hint="Try again in a moment.")
+    try:
+        yield
+    finally:
+        with observatory.store.write() as tx:
+            release_lease(tx, lease, holder)
+
+
+@contextmanager
+def _noted(observatory: Observatory, account: Account) -> Iterator[None]:
+    """Note in the store whether a pass went well, and why not."""
+    before = observatory.traffic.total(account.name)
+    try:
+        yield
+    except DbtCloudError as error:
+        is_rejected = isinstance(error, TokenRejected | AccessDenied)
+        status = AccountStatus.REJECTED if is_rejected else AccountStatus.FAILING
+        _note(observatory, account, before, status, str(error))
+        raise
+    except (StoreError, Stopping):
+        raise
+    except HeadwaterError as error:
+        _note(observatory, account, before, AccountStatus.FAILING, str(error))
+        raise
+    _note(observatory, account, before, AccountStatus.CONNECTED, "")
+
+
+def note_failure(observatory: Observatory, name: str, reason: str) -> None:
+    """Note that a pass over an account broke off, where the accounts page shows it."""
+    account = get_account(observatory, name)
+    _note(observatory, account, observatory.traffic.total(name), AccountStatus.FAILING, reason)
+
+
+def _note(
+    observatory: Observatory, account: Account, before: tuple[int, int], status: AccountStatus, error: str
+) -> None:
+    now = observatory.store.now()
+    requests, limited = observatory.traffic.total(account.name)
+    with observatory.store.write() as tx:
+        state = get_sync_state(tx, account.account_key)
+        state = replace(
+            state,
+            last_attempt_at=now,
+            last_success_at=state.last_success_at if error else now,
+            last_error=error or None,
+            failures=state.failures + 1 if error else 0,
+        )
+        save_sync_state(tx, account.account_key, state)
+        add_requests(tx, account.account_key, requests - before[0], limited - before[1])
+        if account.status is not status or account.last_error != error:
+            save_connection(tx, account.account_key, status, error, now)
+
+
+@contextmanager
+def _fan_out(
+    observatory: Observatory,
+) -> Iterator[Callable[[Callable[[int], Collected], Iterable[int]], Iterator[Collected]]]:
+    """Collect several runs at the same time, giving them back in order and never holding more than are worked on."""
+    workers = observatory.settings.dbt_cloud.parallel_requests
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="collect")
+
+    def spread(collect: Callable[[int], Collected], run_ids: Iterable[int]) -> Iterator[Collected]:
+        waiting = iter(run_ids)
+        working = [pool.submit(collect, run_id) for run_id in islice(waiting, workers + 1)]
+        while working:
+            collected = working.pop(0).result()
+            working += [pool.submit(collect, run_id) for run_id in islice(waiting, 1)]
+            yield collected
+
+    try:
+        yield spread
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

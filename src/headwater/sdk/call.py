@@ -1,0 +1,202 @@
+"""`collect_data_from_dbt_cloud`: what an Airflow task, or any Python that has just seen a run finish, calls."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from headwater.collect import CollectedArtifact, CollectedRun, collect_artifacts, encode
+from headwater.dbtcloud.client import Client
+from headwater.dbtcloud.origin import read_origin
+from headwater.dbtcloud.retry import RetryPolicy
+from headwater.dbtcloud.transport import open_transport
+from headwater.errors import HeadwaterError, ServerUnreachable, WrongUse
+from headwater.model.account import AccountAddress
+from headwater.model.artifact import ArtifactState
+from headwater.model.run import AirflowContext, Run
+from headwater.model.secret import Secret
+from headwater.sdk.airflow import find_airflow_context
+from headwater.sdk.server import Server
+from headwater.sdk.spool import Flushed, flush, keep
+
+DEFAULT_SERVER = "http://127.0.0.1:8787"
+DEFAULT_API = "https://cloud.getdbt.com"
+_POLL_SECONDS = 5.0
+_log = logging.getLogger("headwater")
+
+
+class Outcome(StrEnum):
+    """SENT: the server has it. SPOOLED: kept on disk until the server is back. FAILED: nothing was collected."""
+
+    SENT = "sent"
+    SPOOLED = "spooled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectResult:
+    """What a call did. `missing` names what dbt Cloud had not got, `error` says why the outcome is not SENT."""
+
+    run_id: int | None
+    outcome: Outcome
+    status: str | None = None
+    artifacts: int = 0
+    missing: tuple[str, ...] = ()
+    error: str | None = None
+    seconds: float = 0.0
+
+
+def collect_data_from_dbt_cloud(
+    dbt_cloud_account_id: int | str,
+    dbt_cloud_api_token: str,
+    dbt_job_run_id: int | str,
+    dbt_api_url: str = DEFAULT_API,
+    *,
+    wait: bool = False,
+    timeout: float = 300.0,
+    strict: bool = False,
+) -> CollectResult:
+    """Collect a dbt Cloud run with its artifacts and send it to the Headwater server.
+
+    The names of the arguments are those of Databand's SDK. With `wait` the run is waited for, at most `timeout`
+    seconds; without it a run that is not over is sent as it stands. Where the server (`HEADWATER_URL`, with
+    `HEADWATER_TOKEN`) is away, the run is kept on disk and sent by the next call. Inside an Airflow task its DAG, task
+    and try are recorded.
+
+    Raises:
+        HeadwaterError: only with `strict`; otherwise what went wrong is logged and stands in the result.
+    """
+    started = time.monotonic()
+    request = _Request(dbt_cloud_account_id, dbt_cloud_api_token, dbt_job_run_id, dbt_api_url, wait, timeout)
+    try:
+        result = _collect_and_send(request, os.environ, strict=strict)
+    except Exception as error:
+        if strict:
+            raise
+        # The host's task must go on whatever we got wrong; the type says enough and cannot hold the token.
+        _log.warning("Headwater collected nothing: %s.", type(error).__name__)
+        result = CollectResult(run_id=None, outcome=Outcome.FAILED, error=type(error).__name__)
+    return replace(result, seconds=time.monotonic() - started)
+
+
+def flush_spool(environ: Mapping[str, str]) -> Flushed:
+    """Send every run that was kept on disk; says how many went, and how many are left."""
+    return flush(spool_folder(environ), find_server(environ).send)
+
+
+def find_server(environ: Mapping[str, str]) -> Server:
+    """Find the server in `HEADWATER_URL` and the ingest token in `HEADWATER_TOKEN`."""
+    token = environ.get("HEADWATER_TOKEN")
+    return Server(environ.get("HEADWATER_URL") or DEFAULT_SERVER, Secret(token) if token else None)
+
+
+def spool_folder(environ: Mapping[str, str]) -> Path:
+    """Find where runs are kept while the server is away: `HEADWATER_SPOOL`, else the user's state folder."""
+    if folder := environ.get("HEADWATER_SPOOL"):
+        return Path(folder)
+    state = environ.get("XDG_STATE_HOME")
+    home = environ.get("HOME")
+    root = Path(state) if state else Path(home) / ".local" / "state" if home else Path(tempfile.gettempdir())
+    return root / "headwater" / "spool"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    account_id: int | str
+    token: str = field(repr=False)
+    run_id: int | str
+    url: str
+    wait: bool
+    timeout: float
+
+
+def _collect_and_send(request: _Request, environ: Mapping[str, str], *, strict: bool) -> CollectResult:
+    run_id: int | None = None
+    try:
+        run_id = _number(request.run_id, "dbt_job_run_id")
+        collected = _collect(request, run_id, find_airflow_context(environ))
+    except HeadwaterError as error:
+        if strict:
+            raise
+        _log.warning("Headwater collected nothing of dbt Cloud run %s: %s", run_id, error)
+        return CollectResult(run_id=run_id, outcome=Outcome.FAILED, error=str(error))
+    result, body = _describe(collected), encode(collected)
+    try:
+        server = find_server(environ)
+        server.send(body)
+    except HeadwaterError as error:
+        if strict and not isinstance(error, ServerUnreachable):
+            raise
+        return _keep(result, body, error, spool_folder(environ), strict=strict)
+    _flush_rest(server, spool_folder(environ))
+    return result
+
+
+def _collect(request: _Request, run_id: int, airflow: AirflowContext | None) -> CollectedRun:
+    address = AccountAddress(read_origin(request.url), _number(request.account_id, "dbt_cloud_account_id"))
+    with open_transport(deadline=min(request.timeout, 60.0)) as transport:
+        client = Client(
+            address, Secret(request.token or ""), transport, policy=RetryPolicy(patience=min(request.timeout, 30.0))
+        )
+        run = _read_run(client, run_id, wait=request.wait, until=time.monotonic() + request.timeout, sleep=time.sleep)
+        artifacts: tuple[CollectedArtifact, ...] = ()
+        if run.is_finished:
+            artifacts = collect_artifacts(run, lambda path, step: client.read_artifact(run_id, path, step))
+    return CollectedRun(address=address, run=run, artifacts=artifacts, collected_at=datetime.now(UTC), airflow=airflow)
+
+
+def _read_run(client: Client, run_id: int, *, wait: bool, until: float, sleep: Callable[[float], None]) -> Run:
+    run = client.get_run(run_id)
+    while wait and not run.is_finished and time.monotonic() + _POLL_SECONDS < until:
+        sleep(_POLL_SECONDS)
+        run = client.get_run(run_id)
+    return run
+
+
+def _describe(collected: CollectedRun) -> CollectResult:
+    missing = tuple(
+        f"step {artifact.step_index} {artifact.path}: {artifact.reason}"
+        for artifact in collected.artifacts
+        if artifact.state is not ArtifactState.STORED
+    )
+    return CollectResult(
+        run_id=collected.run.run_id,
+        outcome=Outcome.SENT,
+        status=str(collected.run.status),
+        artifacts=len(collected.artifacts) - len(missing),
+        missing=missing,
+    )
+
+
+def _keep(result: CollectResult, body: bytes, error: HeadwaterError, folder: Path, *, strict: bool) -> CollectResult:
+    try:
+        keep(folder, body)
+    except OSError as full:
+        reason = f"{error} It could not be kept in {folder} either: {full.strerror}."
+        if strict:
+            raise ServerUnreachable(reason, hint="Free some space or set HEADWATER_SPOOL.") from None
+        _log.warning("Headwater lost dbt Cloud run %s: %s", result.run_id, reason)
+        return replace(result, outcome=Outcome.FAILED, error=reason)
+    _log.warning("Headwater keeps dbt Cloud run %s in %s until it can be sent: %s", result.run_id, folder, error)
+    return replace(result, outcome=Outcome.SPOOLED, error=str(error))
+
+
+def _flush_rest(server: Server, folder: Path) -> None:
+    try:
+        flush(folder, server.send)
+    except OSError as error:
+        _log.warning("Headwater could not send what is kept in %s: %s.", folder, error.strerror)
+
+
+def _number(value: int | str, name: str) -> int:
+    text = str(value or "").strip()
+    if not text.isdecimal():
+        raise WrongUse(f"{name} must be a number; it was {'empty' if not text else 'something else'}.")
+    return int(text)

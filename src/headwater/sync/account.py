@@ -1,0 +1,250 @@
+"""One pass over one account: what is new, what is open, what was missed, what is to be collected."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from headwater.collect import CollectedRun, collect_artifacts
+from headwater.dbtcloud.client import Client
+from headwater.dbtcloud.query import RunQuery
+from headwater.errors import AnswerUnreadable, DbtCloudError, NotVisible, ServerFault
+from headwater.model.artifact import ArtifactRecord, ArtifactState
+from headwater.model.run import Run, Way
+from headwater.model.sync import SyncState
+from headwater.store.database import Store
+from headwater.store.inventory import save_environments, save_jobs, save_projects
+from headwater.store.runs import (
+    list_artifact_records,
+    list_due_artifacts,
+    list_newest_runs,
+    list_open_runs,
+    save_artifact_records,
+    save_run,
+)
+from headwater.store.sync_states import get_sync_state, save_sync_state
+from headwater.sync.plan import (
+    DETAIL,
+    FOLLOW_FOR,
+    OVERLAP_RUNS,
+    RECONCILE_WINDOW,
+    is_reconcile_due,
+    is_structure_due,
+    next_backfill_window,
+    retry_detail,
+)
+from headwater.sync.record import Recorded, record_run
+
+FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Collected"]]
+"""Applies a function to each run id, in order; builtin `map`, or a pool's that works on several at once."""
+
+Noun = TypeVar("Noun")
+
+_LISTED_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSync:
+    """What a pass works with."""
+
+    store: Store
+    account_key: int
+    client: Client
+    fan_out: FanOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """A run as it was collected, or why it could not be."""
+
+    run_id: int
+    run: CollectedRun | None = None
+    error: DbtCloudError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassReport:
+    """What a pass brought; `has_more` where there was more to collect than it took."""
+
+    runs_new: int = 0
+    runs_updated: int = 0
+    runs_collected: int = 0
+    artifacts_stored: int = 0
+    has_more: bool = False
+    faults: tuple[str, ...] = ()
+
+    def __add__(self, other: PassReport) -> PassReport:
+        return PassReport(
+            runs_new=self.runs_new + other.runs_new,
+            runs_updated=self.runs_updated + other.runs_updated,
+            runs_collected=self.runs_collected + other.runs_collected,
+            artifacts_stored=self.artifacts_stored + other.artifacts_stored,
+            has_more=other.has_more,
+            faults=self.faults + other.faults,
+        )
+
+
+def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
+    """Make one pass: list what is new, open or perhaps missed, then collect up to `collect_limit` runs that are due.
+
+    Whatever it had done when it breaks off is stored, and the next pass goes on from there.
+
+    Raises:
+        DbtCloudError: the account as a whole cannot be asked.
+        StoreError: the database cannot.
+    """
+    report = discover(sync) + follow(sync)
+    now = sync.store.now()
+    state = _read_state(sync)
+    if is_structure_due(state, now):
+        read_structure(sync)
+    if is_reconcile_due(state, now):
+        report += _list_window(sync, now - RECONCILE_WINDOW, now)
+        _change_state(sync, lambda known: replace(known, last_reconcile_at=now))
+    window = next_backfill_window(state, now)
+    if window is not None:
+        report += _list_window(sync, *window)
+        _change_state(sync, lambda known: replace(known, backfilled_to=window[0]))
+    return report + collect_due(sync, limit=collect_limit) + PassReport(has_more=_has_more(sync))
+
+
+def discover(sync: AccountSync) -> PassReport:
+    """List the runs above the newest known ones, a few of them again: ids become visible out of order.
+
+    An account of which nothing is known is left to the backfill, which begins with the newest window.
+    """
+    with sync.store.read() as tx:
+        newest = list_newest_runs(tx, sync.account_key, OVERLAP_RUNS)
+    if not newest:
+        return PassReport()
+    return _save_listed(sync, sync.client.each_run(RunQuery(above_id=min(newest) - 1)))
+
+
+def follow(sync: AccountSync) -> PassReport:
+    """Read every run again that is not over; one that dbt Cloud no longer shows is left to the reconcile sweep."""
+    since = sync.store.now() - FOLLOW_FOR
+    with sync.store.read() as tx:
+        open_runs = list_open_runs(tx, sync.account_key, since)
+    if not open_runs:
+        return PassReport()
+    return _save_listed(sync, sync.client.list_runs_by_id(open_runs))
+
+
+def read_structure(sync: AccountSync) -> None:
+    """Read projects, environments and jobs; a kind the token may not read is passed over, runs still tell of it."""
+    _read_kind(sync, sync.client.list_projects, save_projects)
+    _read_kind(sync, sync.client.list_environments, save_environments)
+    _read_kind(sync, sync.client.list_jobs, save_jobs)
+    now = sync.store.now()
+    _change_state(sync, lambda known: replace(known, structure_read_at=now))
+
+
+def _read_kind(
+    sync: AccountSync, read: Callable[[], tuple[Noun, ...]], save: Callable[[Connection, int, Iterable[Noun]], None]
+) -> None:
+    try:
+        found = read()
+    except (NotVisible, ServerFault, AnswerUnreadable):
+        return
+    with sync.store.write() as tx:
+        save(tx, sync.account_key, found)
+
+
+def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
+    """Collect the runs that are over and not complete, newest first; one that fails does not stop the others."""
+    now = sync.store.now()
+    with sync.store.read() as tx:
+        due = list_due_artifacts(tx, sync.account_key, now, limit * 4)
+    run_ids = list(dict.fromkeys(artifact.run_id for artifact in due))[:limit]
+    report = PassReport()
+    for collected in sync.fan_out(lambda run_id: collect_run(sync, run_id), run_ids):
+        report += _record(sync, collected)
+    return report
+
+
+def collect_run(sync: AccountSync, run_id: int) -> Collected:
+    """Ask dbt Cloud for a run, its steps, and its artifacts that are not stored yet."""
+    with sync.store.read() as tx:
+        stored = frozenset(
+            (record.step_index, record.path)
+            for record in list_artifact_records(tx, sync.account_key, run_id)
+            if record.state is ArtifactState.STORED
+        )
+    try:
+        run = sync.client.get_run(run_id)
+        artifacts = (
+            collect_artifacts(run, lambda path, step: sync.client.read_artifact(run_id, path, step), stored=stored)
+            if run.is_finished
+            else ()
+        )
+    except (NotVisible, ServerFault, AnswerUnreadable) as error:
+        return Collected(run_id=run_id, error=error)
+    collected = CollectedRun(address=sync.client.address, run=run, artifacts=artifacts, collected_at=sync.store.now())
+    return Collected(run_id=run_id, run=collected)
+
+
+def _record(sync: AccountSync, collected: Collected) -> PassReport:
+    now = sync.store.now()
+    if collected.run is None:
+        assert collected.error is not None  # noqa: S101  one of the two is there
+        with sync.store.write() as tx:
+            known = list_artifact_records(tx, sync.account_key, collected.run_id)
+            attempts = next((record.attempts for record in known if record.path == DETAIL), 0)
+            record = retry_detail(collected.error, attempts, now)
+            save_artifact_records(tx, sync.account_key, collected.run_id, (record,))
+        return PassReport(faults=(f"Run {collected.run_id}: {collected.error}",))
+    recorded: Recorded = record_run(sync.store, sync.account_key, collected.run, Way.POLL, now)
+    return PassReport(runs_collected=1, artifacts_stored=recorded.artifacts_stored, faults=recorded.faults)
+
+
+def _list_window(sync: AccountSync, start: datetime, end: datetime) -> PassReport:
+    return _save_listed(sync, sync.client.each_run(RunQuery(created=(start, end), order="id")))
+
+
+def _save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
+    """Save listed runs a page at a time, and mark those that are over as to be collected."""
+    counts: Counter[str] = Counter()
+    for page in _each_page(runs):
+        now = sync.store.now()
+        with sync.store.write() as tx:
+            for run in page:
+                saved = save_run(tx, sync.account_key, run, Way.POLL, now)
+                counts["new"] += saved.is_new
+                counts["updated"] += saved.changed and not saved.is_new
+                if saved.finished_now:
+                    pending = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
+                    save_artifact_records(tx, sync.account_key, run.run_id, (pending,))
+    return PassReport(runs_new=counts["new"], runs_updated=counts["updated"])
+
+
+def _each_page(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    page: list[Run] = []
+    for run in runs:
+        page.append(run)
+        if len(page) == _LISTED_AT_ONCE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def _has_more(sync: AccountSync) -> bool:
+    now = sync.store.now()
+    with sync.store.read() as tx:
+        due = list_due_artifacts(tx, sync.account_key, now, 1)
+    return bool(due) or not _read_state(sync).is_backfilled
+
+
+def _read_state(sync: AccountSync) -> SyncState:
+    with sync.store.read() as tx:
+        return get_sync_state(tx, sync.account_key)
+
+
+def _change_state(sync: AccountSync, change: Callable[[SyncState], SyncState]) -> None:
+    with sync.store.write() as tx:
+        save_sync_state(tx, sync.account_key, change(get_sync_state(tx, sync.account_key)))

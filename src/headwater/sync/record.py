@@ -1,0 +1,245 @@
+"""A collected run → the store, in one transaction, whichever way it came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from headwater.artifacts import fingerprint_manifest, read_catalog, read_manifest, read_run_results, read_sources
+from headwater.collect import MANIFEST, CollectedArtifact, CollectedRun, parse_flags
+from headwater.errors import ArtifactUnreadable
+from headwater.model.artifact import ArtifactRecord, ArtifactState
+from headwater.model.invocation import Invocation, RunResults, Sources
+from headwater.model.node import ArtifactMetadata, Catalog, Manifest
+from headwater.model.run import RunStep, Way
+from headwater.store.catalog import save_catalog
+from headwater.store.database import Store
+from headwater.store.inventory import save_environments, save_jobs, save_projects
+from headwater.store.invocation_queries import list_run_invocations
+from headwater.store.invocations import save_invocation
+from headwater.store.manifests import find_manifest_by_fingerprint, save_manifest
+from headwater.store.rows import Saved
+from headwater.store.runs import list_artifact_records, save_artifact_records, save_run
+from headwater.store.writing import Scope
+from headwater.sync.plan import DETAIL, settle
+
+_RESULTS_CARRY_CODE_FROM = 5
+"""From this schema version on run_results carries compiled code; before it the manifest must be read for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepManifest:
+    """The manifest of a step: its fingerprint, and its nodes where the store does not know the fingerprint."""
+
+    fingerprint: bytes
+    known_key: int | None
+    manifest: Manifest | None
+
+
+@dataclass(slots=True, kw_only=True)
+class ReadRun:
+    """The artifacts of a run by step, read; `unreadable` has the reason for each that could not be."""
+
+    manifests: dict[int, StepManifest] = field(default_factory=dict)
+    results: dict[int, RunResults] = field(default_factory=dict)
+    sources: dict[int, Sources] = field(default_factory=dict)
+    catalogs: dict[int, Catalog] = field(default_factory=dict)
+    unreadable: dict[tuple[int, str], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What recording a run did."""
+
+    saved: Saved
+    artifacts_stored: int
+    open_artifacts: int
+    faults: tuple[str, ...]
+
+
+def record_run(store: Store, account_key: int, collected: CollectedRun, way: Way, now: datetime) -> Recorded:
+    """Record a collected run: read its artifacts, then write everything in one transaction.
+
+    Any run may come in any order, in parts and again; what is stored already stays, and changes nothing.
+    """
+    run = collected.run
+    scope = Scope(account_key, run.project_id or 0, run.environment_id or 0)
+    read = read_artifacts(store, scope, collected.artifacts)
+    with store.write() as tx:
+        if collected.project is not None:
+            save_projects(tx, account_key, (collected.project,))
+        if collected.environment is not None:
+            save_environments(tx, account_key, (collected.environment,))
+        if collected.job is not None:
+            save_jobs(tx, account_key, (collected.job,))
+        saved = save_run(tx, account_key, run, way, now, context=collected.airflow)
+        manifest_keys = {
+            row.invocation.step_index: row.manifest_key
+            for row in list_run_invocations(tx, account_key, run.run_id)
+            if row.manifest_key is not None
+        }
+        for index, step_manifest in read.manifests.items():
+            manifest_keys[index] = step_manifest.known_key or save_manifest(
+                tx, scope, _found(step_manifest), step_manifest.fingerprint, now
+            )
+        for step in run.steps:
+            invocation = _invocation(run.run_id, step, read)
+            if invocation is not None:
+                save_invocation(
+                    tx,
+                    scope,
+                    invocation,
+                    read.results.get(step.index),
+                    read.sources.get(step.index),
+                    manifest_key=_manifest_key(step, run.steps, manifest_keys),
+                    run_id=run.run_id,
+                    now=now,
+                )
+            if step.index in read.catalogs:
+                save_catalog(tx, scope, read.catalogs[step.index], now)
+        records = tuple(_each_record(collected, read, _attempts(tx, account_key, run.run_id), now))
+        save_artifact_records(tx, account_key, run.run_id, records)
+    return Recorded(
+        saved=saved,
+        artifacts_stored=sum(record.state is ArtifactState.STORED for record in records if record.path != DETAIL),
+        open_artifacts=sum(record.state.is_open for record in records),
+        faults=tuple(_each_fault(run.run_id, read)),
+    )
+
+
+def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifact, ...]) -> ReadRun:
+    """Read what was collected; a manifest whose fingerprint the store knows is not decoded."""
+    read = ReadRun()
+    bodies = [(artifact, artifact.body) for artifact in artifacts if artifact.body is not None]
+    for artifact, body in bodies:
+        if artifact.path != MANIFEST:
+            with _Noting(read, artifact):
+                _read_results(artifact, body, read)
+    needs_code = any(
+        (results.metadata.schema_version or _RESULTS_CARRY_CODE_FROM) < _RESULTS_CARRY_CODE_FROM
+        for results in read.results.values()
+    )
+    for artifact, body in bodies:
+        if artifact.path == MANIFEST:
+            with _Noting(read, artifact):
+                read.manifests[artifact.step_index] = _read_manifest(store, scope, body, needs_code=needs_code)
+    if needs_code:
+        _add_compiled_code(read)
+    return read
+
+
+class _Noting:
+    """Keeps an artifact that cannot be read from losing the others, and its reason."""
+
+    def __init__(self, read: ReadRun, artifact: CollectedArtifact) -> None:
+        self._read = read
+        self._artifact = artifact
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        if isinstance(error, ArtifactUnreadable):
+            self._read.unreadable[self._artifact.step_index, self._artifact.path] = str(error)
+            return True
+        return False
+
+
+def _read_results(artifact: CollectedArtifact, body: bytes, read: ReadRun) -> None:
+    if artifact.path == "run_results.json":
+        read.results[artifact.step_index] = read_run_results(body)
+    elif artifact.path == "sources.json":
+        read.sources[artifact.step_index] = read_sources(body)
+    elif artifact.path == "catalog.json":
+        read.catalogs[artifact.step_index] = read_catalog(body)
+
+
+def _read_manifest(store: Store, scope: Scope, body: bytes, *, needs_code: bool) -> StepManifest:
+    fingerprint = fingerprint_manifest(body)
+    with store.read() as tx:
+        known_key = find_manifest_by_fingerprint(tx, scope, fingerprint)
+    manifest = read_manifest(body) if known_key is None or needs_code else None
+    return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=manifest)
+
+
+def _add_compiled_code(read: ReadRun) -> None:
+    """Give executions of old results the compiled code that only the manifest of their step carries."""
+    for index, results in read.results.items():
+        manifest = read.manifests[index].manifest if index in read.manifests else None
+        codes = (manifest.compiled_code if manifest is not None else None) or {}
+        executions = tuple(
+            replace(execution, compiled_code=execution.compiled_code or codes.get(execution.unique_id))
+            for execution in results.executions
+        )
+        read.results[index] = replace(results, executions=executions)
+
+
+def _found(step_manifest: StepManifest) -> Manifest:
+    assert step_manifest.manifest is not None  # noqa: S101  read above where the key is not known
+    return step_manifest.manifest
+
+
+def _manifest_key(step: RunStep, steps: tuple[RunStep, ...], keys: Mapping[int | None, int]) -> int | None:
+    """Give the manifest of a step: its own, else that of a step of the run that parsed the project the same way."""
+    if step.index in keys:
+        return keys[step.index]
+    flags = parse_flags(step)
+    alike = (other.index for other in steps if other.index in keys and parse_flags(other) == flags)
+    return next((keys[index] for index in alike), None)
+
+
+def _invocation(run_id: int, step: RunStep, read: ReadRun) -> Invocation | None:
+    """Give what a step invoked, from the head of whichever artifact it has; None where it left none."""
+    results, sources = read.results.get(step.index), read.sources.get(step.index)
+    metadata = _metadata(step.index, read)
+    if metadata is None or step.command is None:
+        return None
+    return Invocation(
+        invocation_id=metadata.invocation_id or f"run-{run_id}-step-{step.index}",
+        command=step.command,
+        step_index=step.index,
+        dbt_version=metadata.dbt_version,
+        adapter_type=metadata.adapter_type,
+        generated_at=metadata.generated_at,
+        elapsed=results.elapsed if results is not None else sources.elapsed if sources is not None else None,
+    )
+
+
+def _metadata(index: int, read: ReadRun) -> ArtifactMetadata | None:
+    found = read.results.get(index) or read.sources.get(index) or read.catalogs.get(index)
+    if found is not None:
+        return found.metadata
+    step_manifest = read.manifests.get(index)
+    return step_manifest.manifest.metadata if step_manifest is not None and step_manifest.manifest is not None else None
+
+
+def _each_record(
+    collected: CollectedRun, read: ReadRun, attempts: Mapping[tuple[int, str], int], now: datetime
+) -> Iterator[ArtifactRecord]:
+    run = collected.run
+    if run.is_finished:
+        yield ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.STORED, attempts=1)
+    for artifact in collected.artifacts:
+        place = (artifact.step_index, artifact.path)
+        reason = read.unreadable.get(place)
+        if reason is not None:
+            artifact = replace(artifact, state=ArtifactState.FAILED, reason=reason, body=None)  # noqa: PLW2901
+        yield settle(artifact, run, attempts.get(place, 0), now)
+
+
+def _attempts(tx: Connection, account_key: int, run_id: int) -> Mapping[tuple[int, str], int]:
+    known = list_artifact_records(tx, account_key, run_id)
+    return {(record.step_index, record.path): record.attempts for record in known}
+
+
+def _each_fault(run_id: int, read: ReadRun) -> Iterator[str]:
+    for (index, path), reason in read.unreadable.items():
+        yield f"Run {run_id}, step {index}, {path}: {reason}"
+    for index, results in read.results.items():
+        unknown = Counter(results.unknown_statuses)
+        for status, count in unknown.items():
+            yield f"Run {run_id}, step {index}: {count} executions have the status {status!r}, which is not known."
