@@ -121,7 +121,9 @@ def simulate(archive: Archive) -> Iterator[Callable[..., Client]]:
     with ExitStack() as opened:
 
         def start(*, assume: tuple[str, ...] = (), **settings) -> Client:
-            chosen = replace(SimulatorSettings(seed=1, days=3, now=NOW, clock="manual"), **settings)
+            chosen = replace(
+                SimulatorSettings(seed=1, days=3, now=NOW, clock="manual", webhook_retry_seconds=0.002), **settings
+            )
             chosen = replace(chosen, assumptions=Assumptions().changed(list(assume)))
             client = Client(opened.enter_context(start_in_thread(chosen, archive)))
             opened.callback(client.close)

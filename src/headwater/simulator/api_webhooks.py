@@ -122,7 +122,10 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
 
 def _page(asked: Asked, documents: list[dict[str, Any]]) -> Answer:
     """A list of the newer family: `status` has a code only."""
-    limit, offset = int(asked.query.last("limit") or 10), int(asked.query.last("offset") or 0)
+    try:
+        limit, offset = int(asked.query.last("limit") or 10), int(asked.query.last("offset") or 0)
+    except ValueError:
+        raise bad_request("limit and offset are whole numbers.") from None
     part = documents[offset : offset + limit]
     pagination = {"total_count": len(documents), "count": len(part)}
     extra = {"pagination": pagination, "filters": {"offset": offset, "limit": limit}}

@@ -39,7 +39,7 @@ class Cloud:
         self.faults = Faults(settings.seed)
         self.ledger = Ledger(settings.rate_limit, settings.rate_limit_cooldown_seconds)
         self.webhooks = Webhooks(settings.seed, told_until=start)
-        self.deliveries = Deliveries(int(settings.assumptions.webhook_failures))
+        self.deliveries = Deliveries(int(settings.assumptions.webhook_failures), settings.webhook_retry_seconds)
         self._next_id = self.world.next_id
         self._runs: dict[int, dict[int, RunPlan]] = {account.id: {} for account in self.world.accounts}
         self._by_job: dict[int, list[int]] = {}

@@ -12,14 +12,14 @@ from headwater.simulator.webhooks import Event
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _TRIES = 6
 _TIMEOUT_SECONDS = 10.0
-_FIRST_PAUSE_SECONDS = 0.1
 _STOP_SECONDS = 2.0
 
 
 class Deliveries:
     """A queue of events and the thread that posts them, each at most six times."""
 
-    def __init__(self, failures_allowed: int) -> None:
+    def __init__(self, failures_allowed: int, first_pause_seconds: float) -> None:
+        self._first_pause_seconds = first_pause_seconds
         self._failures_allowed = failures_allowed
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._is_over = threading.Event()
@@ -54,7 +54,7 @@ class Deliveries:
             if 200 <= status < 300:
                 subscription.failures_in_a_row = 0
                 return
-            if self._is_over.wait(_FIRST_PAUSE_SECONDS * 2**number):
+            if number + 1 < _TRIES and self._is_over.wait(self._first_pause_seconds * 2**number):
                 return
         subscription.failures_in_a_row += 1
         if subscription.failures_in_a_row >= self._failures_allowed:

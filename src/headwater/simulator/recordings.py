@@ -18,7 +18,7 @@ import msgspec
 from headwater.simulator.retime import Template, cut_artifact, cut_log
 
 FORMAT = 1
-_KEPT_TEMPLATES = 160
+_KEPT_TEMPLATES = 400
 _INNER_TALK = (b"Acquiring connection", b"Began running node", b"On node: BEGIN", b"SQL status: OK")
 
 

@@ -90,6 +90,8 @@ class SimulatorSettings:
     rate_limit: int = 1_000_000
     """Requests a minute for each account before 429; dbt Cloud's is 5,000."""
     rate_limit_cooldown_seconds: int = 300
+    webhook_retry_seconds: float = 0.5
+    """Real seconds before the first repetition of a delivery; each further one waits twice as long."""
     assumptions: Assumptions = field(default_factory=Assumptions)
 
 
