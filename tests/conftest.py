@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import TEMPLATE, PostgresMissing, PostgresServer, running_postgres
 
 from headwater.store.database import Store, open_store
+from postgres import TEMPLATE, PostgresMissing, PostgresServer, running_postgres
 
 
 @pytest.fixture(scope="session")

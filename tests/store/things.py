@@ -83,7 +83,7 @@ def make_execution(number: int, status: str = "success", **facts: object) -> Exe
         "rows_affected": 7,
         "compiled_code": f"select {number}",
     }
-    return Execution(unique_id=f"model.shop.m{number}", status=status, **{**usual, **facts})
+    return Execution(status=status, **{"unique_id": f"model.shop.m{number}", **usual, **facts})
 
 
 def make_invocation(invocation_id: str = "inv-1", **facts: object) -> Invocation:

@@ -16,8 +16,8 @@ def claim_lease(tx: Connection, name: str, holder: str, now: datetime, duration:
     new = dialect.insert(leases).values(name=name, holder=holder, until=now + duration)
     free = or_(leases.c.until <= now, leases.c.holder == holder)
     changes = {"holder": new.excluded.holder, "until": new.excluded.until}
-    won = tx.execute(new.on_conflict_do_update(index_elements=["name"], set_=changes, where=free))
-    return won.rowcount == 1
+    claim = new.on_conflict_do_update(index_elements=["name"], set_=changes, where=free)
+    return tx.execute(claim.returning(leases.c.holder)).first() is not None
 
 
 def renew_lease(tx: Connection, name: str, holder: str, now: datetime, duration: timedelta) -> bool:

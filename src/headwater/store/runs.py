@@ -116,6 +116,13 @@ def count_runs_to_collect(tx: Connection, account_key: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def count_artifacts(tx: Connection) -> dict[tuple[int, str], int]:
+    """Count artifacts by account and state."""
+    keys = (run_artifacts.c.account_key, run_artifacts.c.state)
+    rows = tx.execute(select(*keys, func.count()).group_by(*keys))
+    return {(account_key, str(state)): int(count) for account_key, state, count in rows}
+
+
 def list_open_runs(tx: Connection, account_key: int, since: datetime) -> list[int]:
     """List the ids of the runs of an account that stand after a time and are not finished."""
     unfinished = runs.c.status.in_([status for status in RunStatus if not status.is_finished])

@@ -72,7 +72,7 @@ def open_sealing_key(path: Path) -> SealingKey:
 def seal_token(key: SealingKey, address: AccountAddress, token: Secret) -> bytes:
     """Seal a token so that it opens only for the account at this address."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _FORMAT + nonce + AESGCM(key.key).encrypt(nonce, token.reveal().encode(), _bound_to(address))
+    return _FORMAT + nonce + AESGCM(key.key).encrypt(nonce, token.reveal().encode(), _bound_to(address, _FORMAT))
 
 
 def open_token(key: SealingKey, address: AccountAddress, sealed: bytes) -> Secret:
@@ -83,7 +83,7 @@ def open_token(key: SealingKey, address: AccountAddress, sealed: bytes) -> Secre
     """
     nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        opened = AESGCM(key.key).decrypt(nonce, rest, _bound_to(address))
+        opened = AESGCM(key.key).decrypt(nonce, rest, _bound_to(address, sealed[:1]))
     except (InvalidTag, ValueError):
         raise SecretUnavailable(
             f"The token of account {address.account_id} at {address.origin} does not open with this key.",
@@ -92,8 +92,8 @@ def open_token(key: SealingKey, address: AccountAddress, sealed: bytes) -> Secre
     return Secret(opened.decode())
 
 
-def _bound_to(address: AccountAddress) -> bytes:
-    return _FORMAT + f"{address.account_id}@{address.origin}".encode()
+def _bound_to(address: AccountAddress, form: bytes) -> bytes:
+    return form + f"{address.account_id}@{address.origin}".encode()
 
 
 def _create(path: Path) -> None:
