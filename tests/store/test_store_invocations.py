@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from things import (
     new_scope,
 )
 
-from headwater.model.account import Job
+from headwater.model.account import AccountAddress, Job
 from headwater.model.invocation import Freshness
 from headwater.model.node import Relation
 from headwater.model.run import RunStatus, RunStep, Trigger, Way
@@ -72,15 +73,14 @@ def test_executions_come_back_as_they_were_saved(store: Store) -> None:
     with store.read() as tx:
         detail = get_run_detail(tx, scope.account_key, 7)
         found = {row.execution.unique_id: row for row in detail.executions}
-        code = find_compiled_code(
-            tx, scope.account_key, detail.executions[0].node_key, detail.executions[0].compiled_hash
-        )
-        history = list_node_executions(tx, scope.account_key, detail.executions[0].node_key)
+        first = found["model.shop.m1"]
+        code = find_compiled_code(tx, scope.account_key, first.node_key, first.compiled_hash)
+        history = list_node_executions(tx, scope.account_key, first.node_key)
     assert {row.execution for row in detail.executions} == {replace(e, compiled_code=None) for e in executions}
     assert found["model.shop.m2"].happened_at == T0
     assert {(row.resource_type, row.step_index, row.run_id) for row in detail.executions} == {("model", 1, 7)}
     assert code == "select 1"
-    assert history == [found["model.shop.m1"]]
+    assert history == [first]
     assert [row.freshness for row in detail.freshness] == [freshness]
     (row,) = detail.invocations
     assert (row.invocation, row.manifest_key, row.run_id) == (invocation, 5, 7)
@@ -151,6 +151,7 @@ def test_many_executions_take_the_bulk_path_and_are_the_same(store: Store) -> No
     assert [row.execution for row in found] == [replace(execution, compiled_code=None) for execution in executions]
 
 
+examples = count()
 hostile = st.one_of(
     st.text(st.characters(), max_size=30),
     st.sampled_from(
@@ -181,7 +182,8 @@ def fit(number: int | None) -> int | None:
 def test_hostile_values_come_back_equal(store: Store, text, other, moment, number, run_id) -> None:
     """Any text, time and number is stored on both databases and read back, but for what no database holds."""
     clean = clean_text(text)
-    scope = Scope(new_account(store), 1, 2)
+    number_here = next(examples)
+    scope = Scope(new_account(store, f"account {number_here}", AccountAddress("o", number_here)), 1, 2)
     step = RunStep(index=1, name=text, status=RunStatus.ERROR, command=other, log=text * 50, finished_at=moment)
     run = make_run(
         run_id, status_message=text, trigger=Trigger(cause=text, git_branch=other), created_at=moment, started_at=moment,
