@@ -108,6 +108,31 @@ def test_lists_may_be_stale_or_empty(simulate):
     assert client.runs().total == total
 
 
+def test_logs_may_come_late(simulate):
+    """For a while after a step's end its logs are empty."""
+    client = simulate()
+    job = client.job("Hourly models")["id"]
+    body = {"job_id": job, "recording_id": "storefront/hourly/healthy-a", "queue_seconds": 1, "duration_seconds": 20}
+    run_id = client.simulator.control("POST", "runs", body)["id"]
+    client.simulator.control("POST", "faults", {"log_delay_seconds": 300})
+    client.simulator.advance(100)
+    last = client.run(run_id, include_related="run_steps").data["run_steps"][-1]
+    assert (last["status"], last["logs"]) == (10, "")
+    client.simulator.advance(300)
+    assert client.run(run_id, include_related="run_steps").data["run_steps"][-1]["logs"]
+
+
+def test_answers_may_be_packed(simulate):
+    """When assumed so, a client that accepts gzip gets it; the content is the same."""
+    client = simulate(assume=("compresses=true",))
+    headers = {"Authorization": f"Token {client.account.token}"}
+    plain = client.ask("GET", "/api/v2/accounts/{a}/runs/", headers=headers)
+    packed = client.ask("GET", "/api/v2/accounts/{a}/runs/", headers={**headers, "Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.body == plain.body
+
+
 def test_faults_may_come_by_rate(simulate):
     """By the seed, about as often as told, and again the same."""
     outcomes = []

@@ -1,5 +1,6 @@
 """The month before the start: enough of everything, and the same for the same seed."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -58,8 +59,6 @@ def test_the_same_seed_makes_the_same_month(archive):
 def test_it_does_not_matter_how_the_clock_gets_there(archive):
     """In one leap or in many steps, the runs are the same."""
     leaping, walking = cloud(archive, 2, days=2), cloud(archive, 2, days=2)
-    from datetime import timedelta
-
     leaping.clock.advance(timedelta(hours=30))
     leaping.now()
     for _ in range(180):
@@ -84,14 +83,25 @@ def test_trouble_lasts(archive):
 
 def test_busy_begins_a_run_every_25_seconds(archive):
     """For somebody who watches: four further runs in 100 real seconds, however fast the clock."""
-    from datetime import timedelta
-
     for speed in (1.0, 60.0):
         calm, busy = cloud(archive, 1, days=1, speed=speed), cloud(archive, 1, days=1, busy=True, speed=speed)
         before = len(plans(busy)) - len(plans(calm))
         for made in (calm, busy):
             made.clock.advance(timedelta(seconds=101 * speed))
         assert len(plans(busy)) - len(plans(calm)) - before >= 4
+
+
+def test_busy_queues_do_not_grow(archive):
+    """At the ordinary speed a busy hour leaves few runs waiting."""
+    made = cloud(archive, 1, days=1, busy=True, speed=1.0)
+    made.clock.advance(timedelta(hours=1))
+    now = made.now()
+    assert [plan.status_at(now) for plan in plans(made)].count(1) < 10
+
+
+def test_without_history_there_are_only_the_runs_under_way(archive):
+    """Zero days leave the three that the start finds."""
+    assert len(plans(cloud(archive, days=0))) == 3
 
 
 def test_steps_of_a_plan_follow_each_other(archive):

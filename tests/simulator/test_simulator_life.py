@@ -172,6 +172,14 @@ def test_a_job_tells_its_last_runs(reader):
     assert "T" in job["created_at"]
 
 
+def test_a_job_counts_its_failures(reader):
+    """How many of its last runs failed on end."""
+    job = reader.job("Hourly models")
+    done = [run["status"] for run in reader.all_runs(job_definition_id=job["id"]) if run["is_complete"]]
+    expected = len(done) - max(place for place, status in enumerate(done, 1) if status != 20)
+    assert job["run_failure_count"] == expected > 0
+
+
 def test_a_job_waits_for_another(reader):
     """The nightly of finance follows the success of that of storefront."""
     jobs = reader.get("/api/v2/accounts/{a}/jobs/", name__icontains="nightly").data

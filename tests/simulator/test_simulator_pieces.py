@@ -99,12 +99,13 @@ def test_other_text_is_left_alone(text):
 
 
 def test_freshness_may_stand_still():
-    """With a shift of its own the data's time does not follow the run."""
+    """With a shift of its own the time of late data does not follow the run; that of fresh data does."""
     loaded, snapshotted = MOMENT - timedelta(hours=5), MOMENT + timedelta(seconds=1)
     document = {
         "max_loaded_at": loaded.isoformat(),
         "snapshotted_at": snapshotted.isoformat(),
         "max_loaded_at_time_ago_in_s": 18001.0,
+        "status": "error",
     }
     template = cut_artifact(memoryview(json.dumps(document).encode()))
     following = json.loads(template.fill(fill(MOMENT + timedelta(days=3))))
@@ -112,6 +113,8 @@ def test_freshness_may_stand_still():
     still = json.loads(template.fill(fill(MOMENT + timedelta(days=3), shift=0)))
     assert still["max_loaded_at"] == loaded.isoformat()
     assert still["max_loaded_at_time_ago_in_s"] == 18002.0 + 3 * 86_400
+    fresh = cut_artifact(memoryview(json.dumps({**document, "status": "pass"}).encode()))
+    assert json.loads(fresh.fill(fill(MOMENT + timedelta(days=3), shift=0)))["max_loaded_at_time_ago_in_s"] == 18001.0
 
 
 def test_logs_are_retimed():

@@ -1,6 +1,7 @@
 """The v2 API of jobs: lists, details, changes, and runs begun by a request."""
 
 from dataclasses import fields, replace
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from headwater.simulator.answers import Answer, bad_request, listing, not_found,
 from headwater.simulator.api_runs import retried
 from headwater.simulator.cadence import Cadence
 from headwater.simulator.cloud import Cloud
-from headwater.simulator.plans import FINAL, Trigger
+from headwater.simulator.plans import ERROR, FINAL, Trigger
 from headwater.simulator.query import ListRules, among, contains, equals, select, truth, whole, word
 from headwater.simulator.routing import Asked, Route
 from headwater.simulator.shapes import job_object
@@ -160,9 +161,11 @@ def _find_job(cloud: Cloud, asked: Asked) -> Job:
 def _with_runs(cloud: Cloud, asked: Asked, job: Job) -> dict[str, Any]:
     related = asked.query.related()
     document = job_object(job, cloud, related)
+    runs = cloud.runs_of_job(job, asked.now)
+    done = [plan for plan in runs if plan.status_at(asked.now) in FINAL]
+    failures = takewhile(lambda plan: plan.outcome == ERROR, reversed(done))
+    document["run_failure_count"] = sum(1 for _ in failures)
     if related & {"most_recent_run", "most_recent_completed_run"}:
-        runs = cloud.runs_of_job(job, asked.now)
-        done = [plan for plan in runs if plan.status_at(asked.now) in FINAL]
         for name, found in (("most_recent_run", runs), ("most_recent_completed_run", done)):
             if name in related and found:
                 document[name] = run_object(cloud, found[-1], asked.now, frozenset())

@@ -5,9 +5,11 @@ be dbt Cloud's, and because connections are to break in the middle of an answer.
 """
 
 import asyncio
+import gzip
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from headwater.simulator import api_config, api_jobs, api_runs, api_webhooks
@@ -33,6 +35,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 _ROOT = b"<!doctype html><title>dbt Cloud</title><h1>A simulated dbt Cloud</h1>"
 _SLOW_PIECES = 8
+_WORTH_PACKING = 500
 _TELL_SECONDS = 0.1
 
 
@@ -81,6 +84,8 @@ class App:
         found = self._router.find(path)
         fault = cloud.faults.pick(path, account_id) if path != "/" else None
         answer = self._answer(scope, body, token, found, fault)
+        if cloud.assumptions.compresses:
+            answer = _packed(answer, scope)
         if answer.status == 429 and account_id is not None and answer.headers:
             seconds = fault.seconds if fault else cloud.settings.rate_limit_cooldown_seconds
             cloud.ledger.wait(account_id, seconds)
@@ -158,6 +163,15 @@ class App:
         if fault and fault.kind == "corrupt_artifact" and "/artifacts/" in asked.path and answer.status == 200:
             return api_runs.corrupt(answer)
         return answer
+
+
+def _packed(answer: Answer, scope: Message) -> Answer:
+    """An answer in gzip, for a client that says it takes that."""
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    if b"gzip" not in accepted or len(answer.body) < _WORTH_PACKING:
+        return answer
+    headers = (*answer.headers, ("content-encoding", "gzip"), ("vary", "accept-encoding"))
+    return replace(answer, body=gzip.compress(answer.body, 1, mtime=0), headers=headers)
 
 
 async def _read(receive: Receive) -> bytes:

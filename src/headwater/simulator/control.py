@@ -11,6 +11,7 @@ from headwater.simulator.cloud import Cloud
 from headwater.simulator.faults import KINDS, Fault
 from headwater.simulator.plans import Trigger
 from headwater.simulator.query import Query
+from headwater.simulator.repertoire import recorded_seconds
 from headwater.simulator.routing import Asked
 from headwater.simulator.times import iso
 from headwater.simulator.truth import Truth
@@ -90,6 +91,8 @@ class Control:
         self._cloud.webhooks.rates |= body.get("webhooks", {})
         if "artifact_delay_seconds" in body:
             faults.artifact_delay = timedelta(seconds=body["artifact_delay_seconds"])
+        if "log_delay_seconds" in body:
+            faults.log_delay = timedelta(seconds=body["log_delay_seconds"])
         if "list_lag_seconds" in body:
             faults.list_lag = timedelta(seconds=body["list_lag_seconds"])
 
@@ -103,6 +106,7 @@ class Control:
             "hidden_accounts": sorted(faults.hidden_accounts),
             "unknown_statuses": {str(key): value for key, value in faults.unknown_statuses.items()},
             "artifact_delay_seconds": faults.artifact_delay.total_seconds(),
+            "log_delay_seconds": faults.log_delay.total_seconds(),
             "list_lag_seconds": faults.list_lag.total_seconds(),
         }
 
@@ -117,15 +121,9 @@ class Control:
         if "queue_seconds" in body:
             order = replace(order, queued_for=float(body["queue_seconds"]), blocked_by=None)
         if "duration_seconds" in body and order.recording:
-            order = replace(order, stretch=float(body["duration_seconds"]) / _seconds(order.recording.steps))
+            order = replace(order, stretch=float(body["duration_seconds"]) / recorded_seconds(order.recording))
         plan = cloud.start_run(job, trigger, order=order)
         if "cancel_after_seconds" in body:
             plan = plan.cancelled_at(now + timedelta(seconds=body["cancel_after_seconds"]), "control API")
             cloud.replace_run(plan)
         return {"id": plan.id, "ends_at": iso(plan.ended_at), "recording_id": plan.recording and plan.recording.id}
-
-
-def _seconds(steps: Any) -> float:
-    spans = ((step.finished_at - step.started_at) for step in steps)
-    total: timedelta = sum(spans, timedelta(0))
-    return total.total_seconds() or 1.0

@@ -7,7 +7,7 @@ from headwater.simulator.chance import stream
 from headwater.simulator.repertoire import Repertoire
 
 _SLOT = timedelta(hours=60)
-_TROUBLE_BEFORE_START = timedelta(hours=9, minutes=20)
+_NIGHT = timedelta(hours=1, minutes=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class Episodes:
             return None
         chance = stream(self._seed, "episode", project, slot)
         if slot == 0:
-            began_at = self._start - _TROUBLE_BEFORE_START
+            # Before the last night's jobs, so that they are in trouble and what hangs on them.
+            midnight = (self._start - timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0)
+            began_at = midnight + _NIGHT
             return Episode(scenarios[0], began_at, self._start + timedelta(hours=chance.uniform(1.5, 5)))
         # Every bag of slots holds each scenario once, so that a month shows them all.
         bag, place = divmod(slot, len(scenarios))

@@ -58,6 +58,7 @@ class Faults:
     unknown_statuses: dict[int, int] = field(default_factory=dict)
     artifact_delay: timedelta = timedelta(0)
     list_lag: timedelta = timedelta(0)
+    log_delay: timedelta = timedelta(0)
     asked: int = 0
 
     def pick(self, path: str, account_id: int | None) -> Fault | None:
@@ -81,7 +82,7 @@ class Faults:
         """Let nothing go wrong from now on."""
         self.rates, self.scripted, self.unknown_statuses = {}, [], {}
         self.revoked_tokens, self.hidden_accounts = set(), set()
-        self.artifact_delay = self.list_lag = timedelta(0)
+        self.artifact_delay = self.list_lag = self.log_delay = timedelta(0)
 
 
 def fault_answer(kind: str, seconds: float, assumptions: Assumptions) -> Answer:

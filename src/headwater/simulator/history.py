@@ -10,7 +10,7 @@ from headwater.simulator.chance import hex_of, stream
 from headwater.simulator.episodes import Episodes
 from headwater.simulator.plans import CLONE_FAILS, DEPS_FAILS, ERROR, RUNS, SUCCESS, Order, RunPlan, Trigger, plan_run
 from headwater.simulator.recordings import Recording
-from headwater.simulator.repertoire import HEALTHY, Repertoire
+from headwater.simulator.repertoire import HEALTHY, Repertoire, recorded_seconds
 from headwater.simulator.settings import SimulatorSettings
 from headwater.simulator.times import micros
 from headwater.simulator.world import Account, Job, World
@@ -33,6 +33,8 @@ class _Due:
     recording: Recording | None = field(compare=False, default=None)
     retried: RunPlan | None = field(compare=False, default=None)
     queued_for: float | None = field(compare=False, default=None)
+    longest: float | None = field(compare=False, default=None)
+    """Seconds that it may take at the most."""
     is_calm: bool = field(compare=False, default=False)
     """Without cancellation or other bad luck."""
 
@@ -157,8 +159,9 @@ class Planner:
         beat = (after - self._start) // every + 1
         while jobs and (created_at := self._start + every * beat) <= until:
             chance = stream(self._seed, "busy", beat)
-            user = chance.choice(_CAUSES)
-            yield _Due(created_at, jobs[beat % len(jobs)].id, user)
+            # As many jobs take turns as a run may last beats; no queue of a job may grow without end.
+            longest = every.total_seconds() * 4
+            yield _Due(created_at, jobs[beat % len(jobs)].id, chance.choice(_CAUSES), longest=longest)
             beat += 1
 
     def _standing(self, start: datetime) -> Iterator[_Due]:
@@ -170,7 +173,7 @@ class Planner:
 
     def _planned(self, due: _Due) -> RunPlan:
         """Plan one run, and what follows from it."""
-        job = self._jobs[due.job_id]
+        job = self._idle_job(due) if due.longest else self._jobs[due.job_id]
         chance = stream(self._seed, "run", job.id, micros(due.created_at))
         plan = plan_run(self.next_id(due.created_at), self._cast(job, due, chance), chance)
         if not due.is_calm and chance.random() < 0.018:
@@ -180,6 +183,17 @@ class Planner:
         for follower in self._followers(plan, chance):
             heapq.heappush(self._due, follower)
         return plan
+
+    def _idle_job(self, due: _Due) -> Job:
+        """The job that a run for viewers is of: the next in turn that has nothing under way."""
+        jobs = [job for job in self._jobs.values() if job.state == 1 and job.job_type != "ci"]
+        turn = next((place for place, job in enumerate(jobs) if job.id == due.job_id), 0)
+        in_turn = jobs[turn:] + jobs[:turn]
+        for job in in_turn:
+            before = self._last.get(job.id)
+            if before is None or before.ended_at <= due.created_at:
+                return job
+        return in_turn[0]
 
     def _cast(self, job: Job, due: _Due, chance: Random) -> Order:
         """Choose what the run shows, how long it waits and how long it takes."""
@@ -197,9 +211,12 @@ class Planner:
         luck = chance.random()
         fate = CLONE_FAILS if luck < 0.010 else DEPS_FAILS if luck < 0.015 else RUNS
         slow = chance.uniform(1.8, 3.2) if chance.random() < 0.012 else 1.0
+        stretch = order.stretch * chance.lognormvariate(0, 0.08) * slow
+        if due.longest and recording:
+            stretch = min(stretch, due.longest / recorded_seconds(recording))
         return replace(
             order,
-            stretch=order.stretch * chance.lognormvariate(0, 0.08) * slow,
+            stretch=stretch,
             queued_for=queued_for,
             fate=RUNS if due.is_calm or due.retried else fate,
             retrying_run_id=due.retried.id if due.retried else None,
@@ -243,7 +260,7 @@ class Planner:
         """A retry of a failed run, and the job that waits for this one's success."""
         if plan.outcome == SUCCESS:
             for job in self._jobs.values():
-                if job.after_job_id == plan.job.id:
+                if job.after_job_id == plan.job.id and job.state == 1:
                     cause = Trigger(f"Job completion of {plan.job.name} (run {plan.id})", "job completion")
                     yield _Due(plan.ended_at + timedelta(seconds=chance.uniform(2, 6)), job.id, cause)
         if plan.outcome != ERROR or plan.retrying_run_id or plan.job.job_type == "ci":

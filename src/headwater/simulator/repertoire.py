@@ -81,12 +81,13 @@ class Repertoire:
     def _stretch(self, project: RecordedProject, job: str) -> float:
         """Recorded seconds become the minutes that such a job takes on a warehouse."""
         healthy = self._by_key.get((project.name, job, HEALTHY)) or ()
-        lengths = sorted(length for r in healthy if (length := _seconds(r)))
+        lengths = sorted(length for r in healthy if (length := recorded_seconds(r)) > 0.01)
         if not lengths:
             return 12.0
         target = _TARGET_SECONDS.get(job, 240.0)
         return min(120.0, max(1.0, target / lengths[len(lengths) // 2]))
 
 
-def _seconds(recording: Recording) -> float:
-    return sum((step.finished_at - step.started_at).total_seconds() for step in recording.steps)
+def recorded_seconds(recording: Recording) -> float:
+    """How long the steps of a recording really took, never nothing."""
+    return 0.001 + sum((step.finished_at - step.started_at).total_seconds() for step in recording.steps)

@@ -19,7 +19,8 @@ _SPAN = re.compile(rb"\s*(" + _NUMBER + rb")")
 _SECOND = re.compile(rb"\s*(\d{9,10})(?=[.,}\s])")
 _FRESHNESS = re.compile(
     rb'\s*"(?P<loaded>' + _ISO + rb')",\s*"snapshotted_at":\s*"(?P<snapshotted>' + _ISO
-    + rb')",\s*"max_loaded_at_time_ago_in_s":\s*(?P<age>' + _NUMBER + rb")"
+    + rb')",\s*"max_loaded_at_time_ago_in_s":\s*(?P<age>' + _NUMBER
+    + rb')(?:,\s*"status":\s*"(?P<status>[a-z ]+)")?'
 )  # fmt: skip
 _MOMENT_KEYS = (
     b"generated_at",
@@ -58,7 +59,7 @@ class Fill:
     invocation_id: bytes
     words: Mapping[bytes, bytes]
     loaded_shift: int | None = None
-    """How far sources' data is moved, when it is not with the step: a source that stays stale."""
+    """How far the data of late sources is moved, when it is not with the step: no new data comes."""
 
     def at(self, recorded: int) -> int:
         """The simulated time of a recorded one; nothing of a step lies before its begin."""
@@ -136,9 +137,10 @@ class _Loaded:
     recorded: int
     snapshotted: int
     form: _Form
+    is_late: bool
 
     def at(self, fill: Fill) -> int:
-        if fill.loaded_shift is not None:
+        if fill.loaded_shift is not None and self.is_late:
             return self.recorded + fill.loaded_shift
         return self.recorded + fill.at(self.snapshotted) - self.snapshotted
 
@@ -214,7 +216,7 @@ def cut_artifact(view: memoryview) -> Template:
     places += ((m.span(1), _Second(int(m[1]))) for m in _values(data, b"created_at", _SECOND))
     for found in _values(data, b"max_loaded_at", _FRESHNESS):
         text = found["loaded"]
-        loaded = _Loaded(_micros(text), _micros(found["snapshotted"]), _Form.of(text))
+        loaded = _Loaded(_micros(text), _micros(found["snapshotted"]), _Form.of(text), found["status"] == b"error")
         places += ((found.span("loaded"), loaded), (found.span("age"), _Age(loaded)))
     for word in WORDS:
         places += ((span, _Word(word)) for span in _spans(data, word))

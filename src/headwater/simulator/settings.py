@@ -35,6 +35,8 @@ class Assumptions:
     """`1000` or `5` (before 2026): failed deliveries in a row that deactivate a subscription."""
     delete_answer: str = "empty"
     """`empty` (204, the specification) or `envelope` (200 and the object, older clients)."""
+    compresses: bool = False
+    """Whether an answer is packed with gzip for a client that accepts it."""
     missing_permission: str = "not_found"
     """`not_found` (404) or `forbidden` (403): what a token gets where it lacks the permission."""
     whoami_without_user: str = "unauthorized"

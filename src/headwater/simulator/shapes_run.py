@@ -157,7 +157,7 @@ def step_object(cloud: Cloud, plan: RunPlan, step: StepPlan, now: datetime, rela
     status = step.status if is_over else RUNNING
     span = (step.finished_at if is_over else now) - step.started_at
     identifier = step_id(plan.id, step.index)
-    logs, debug_logs = _logs(cloud, plan, step) if is_over else ("", "")
+    logs, debug_logs = _logs(cloud, plan, step) if step.finished_at + cloud.faults.log_delay <= now else ("", "")
     truncated = "\n".join(debug_logs.splitlines()[-_LOG_LINES:])
     return {
         "id": identifier,
