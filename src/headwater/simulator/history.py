@@ -173,14 +173,14 @@ class Planner:
 
     def _planned(self, due: _Due) -> RunPlan:
         """Plan one run, and what follows from it."""
-        job = self._idle_job(due) if due.longest else self._jobs[due.job_id]
+        job = self._idle_job(due) if due.longest and not due.retried else self._jobs[due.job_id]
         chance = stream(self._seed, "run", job.id, micros(due.created_at))
         plan = plan_run(self.next_id(due.created_at), self._cast(job, due, chance), chance)
         if not due.is_calm and chance.random() < 0.018:
             plan = self._cancelled(plan, chance)
         self._last_id = plan.id
         self._last[job.id] = plan
-        for follower in self._followers(plan, chance):
+        for follower in self._followers(plan, due, chance):
             heapq.heappush(self._due, follower)
         return plan
 
@@ -201,7 +201,7 @@ class Planner:
         order = self.order(job, recording, due.trigger, due.created_at)
         queued_for = due.queued_for
         if queued_for is None:
-            long = chance.random() < 0.02 and job.job_type != "ci"
+            long = chance.random() < 0.02 and job.job_type != "ci" and not due.longest
             queued_for = chance.uniform(900, 2_700) if long else chance.uniform(1.5, 25.0)
         before = self._last.get(job.id)
         blocked_by = None
@@ -256,7 +256,7 @@ class Planner:
             moment = begin + (plan.ended_at - begin) * chance.uniform(0.1, 0.9)
         return plan.cancelled_at(moment, by)
 
-    def _followers(self, plan: RunPlan, chance: Random) -> Iterator[_Due]:
+    def _followers(self, plan: RunPlan, due: _Due, chance: Random) -> Iterator[_Due]:
         """A retry of a failed run, and the job that waits for this one's success."""
         if plan.outcome == SUCCESS:
             for job in self._jobs.values():
@@ -271,12 +271,14 @@ class Planner:
         if plan.recording is None:
             if chance.random() < 0.8:
                 healthy = self.healthy(plan.job, after, chance)
-                yield _Due(after, plan.job.id, rerun, recording=healthy, retried=plan)
+                yield _Due(after, plan.job.id, rerun, recording=healthy, retried=plan, longest=due.longest)
             return
         recorded = self._repertoire.retry_of(plan.recording, chance)
         patience = 0.75 if len(plan.job.cadence.hours) < 2 else 0.2
         if chance.random() < (patience if recorded else patience / 3):
-            yield _Due(after, plan.job.id, rerun, recording=recorded or plan.recording, retried=plan)
+            yield _Due(
+                after, plan.job.id, rerun, recording=recorded or plan.recording, retried=plan, longest=due.longest
+            )
 
 
 _BRANCHES = ("margin-by-channel", "fix-refunds", "new-loyalty-tiers", "rename-customers", "faster-orders")
