@@ -1,0 +1,82 @@
+"""The web application: pages and documents, the guard of every route, and the shield around all of it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+
+from headwater.observatory.access import Role
+from headwater.web import api, login, pages
+from headwater.web.door import open_door
+from headwater.web.faults import EXCEPTION_HANDLERS
+from headwater.web.guard import PUBLIC, check_declared, guard
+from headwater.web.shield import shield
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from litestar.types import ASGIApp, ControllerRouterHandler
+
+    from headwater.observatory.holder import Observatory
+    from headwater.web.door import Door
+
+_STATIC = Path(__file__).parent / "static"
+_HANDLERS: tuple[ControllerRouterHandler, ...] = (
+    pages.overview_page,
+    pages.runs_page,
+    pages.run_page,
+    pages.jobs_page,
+    pages.accounts_page,
+    login.login_page,
+    login.log_in,
+    login.log_out,
+    api.overview_document,
+    api.runs_document,
+    api.run_document,
+    api.jobs_document,
+    api.accounts_document,
+    api.revision_document,
+    api.receive_collected,
+    api.health_document,
+)
+
+
+def create_app(observatory: Observatory, *, allowed_hosts: Collection[str] = ()) -> ASGIApp:
+    """Create the application; `allowed_hosts` are the names it answers for besides those of loopback."""
+    return shield(build_app(open_door(observatory)), allowed_hosts)
+
+
+def build_app(door: Door, more_handlers: Collection[ControllerRouterHandler] = ()) -> Litestar:
+    """Build what stands behind the shield.
+
+    Raises:
+        HeadwaterError: a route declares no role.
+    """
+    static = create_static_files_router("/static", [_STATIC], opt={"role": PUBLIC})
+    app = Litestar(
+        [*_HANDLERS, *more_handlers, static],
+        guards=[guard],
+        exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=_describe(),
+        state=State({"door": door}),
+        logging_config=None,
+    )
+    check_declared(app)
+    return app
+
+
+def _describe() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Headwater",
+        version=version("headwater"),
+        description="Every page of Headwater is a document too. Send `Authorization: Bearer hw_…`.",
+        render_plugins=[JsonRenderPlugin()],
+        openapi_router=Router("/api/v1/openapi", route_handlers=[], opt={"role": Role.VIEWER}, include_in_schema=False),
+    )

@@ -1,0 +1,65 @@
+"""What the pages ask of the observatory, as callables: tests hand in reports of their own making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from headwater.observatory import access, accounts, collecting, jobs, overview, runs
+
+if TYPE_CHECKING:
+    from litestar.connection import ASGIConnection
+
+    from headwater.model.secret import Secret
+    from headwater.observatory.access import Caller
+    from headwater.observatory.holder import Observatory
+    from headwater.observatory.reports import (
+        AccountsReport,
+        JobsReport,
+        OverviewReport,
+        ReceiveReport,
+        RunReport,
+        RunsReport,
+    )
+    from headwater.observatory.runs import RunFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Every question and act the web asks for; `redeem_link` gives the secret of a new session."""
+
+    get_overview: Callable[[int], OverviewReport]
+    list_runs: Callable[[RunFilter, int, int], RunsReport]
+    get_run: Callable[[str, int], RunReport]
+    list_jobs: Callable[[int], JobsReport]
+    list_accounts: Callable[[], AccountsReport]
+    get_revision: Callable[[], int]
+    receive: Callable[[bytes], ReceiveReport]
+    find_token: Callable[[str], Caller | None]
+    find_session: Callable[[str], Caller | None]
+    redeem_link: Callable[[str], Secret | None]
+    end_session: Callable[[str], None]
+
+
+def door_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Door:
+    """Give the door of the application a request came to."""
+    return cast("Door", connection.app.state.door)
+
+
+def open_door(observatory: Observatory) -> Door:
+    """Open the door to an observatory."""
+    return Door(
+        get_overview=lambda days: overview.get_overview(observatory, days=days),
+        list_runs=lambda asked, limit, offset: runs.list_runs(observatory, asked, limit=limit, offset=offset),
+        get_run=partial(runs.get_run, observatory),
+        list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
+        list_accounts=partial(accounts.list_accounts, observatory),
+        get_revision=partial(overview.get_revision, observatory),
+        receive=partial(collecting.receive, observatory),
+        find_token=partial(access.find_token, observatory),
+        find_session=partial(access.find_session, observatory),
+        redeem_link=partial(access.redeem_link, observatory),
+        end_session=partial(access.end_session, observatory),
+    )

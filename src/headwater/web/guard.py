@@ -1,0 +1,96 @@
+"""The one guard of every route. What a route does not declare is not served: the application refuses to start.
+
+A route declares the least role that may use it with `role=`, or `role=PUBLIC`; the public ones are listed here, exactly.
+Browsers prove who they are with a session cookie, programs with `Authorization: Bearer`, and never in an address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from litestar.concurrency import sync_to_thread
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.routes import HTTPRoute
+
+from headwater.errors import HeadwaterError
+from headwater.observatory.access import Caller, Role, is_token
+from headwater.web.door import door_of
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import BaseRouteHandler
+
+PUBLIC = "public"
+PUBLIC_PATHS = frozenset({"/login", "/static", "/healthz"})
+COOKIE = "headwater_session"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def check_declared(app: Litestar) -> None:
+    """Refuse an application that has a route without a role, or a public one that is not on the list.
+
+    Raises:
+        HeadwaterError: with the routes that are at fault.
+    """
+    faults: list[str] = []
+    for route in app.routes:
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        for handler in handlers:
+            if _is_automatic(handler):
+                continue
+            role = handler.opt.get("role")
+            public_path = route.path.removesuffix("/{file_path:path}")
+            if role == PUBLIC and public_path not in PUBLIC_PATHS:
+                faults.append(f"{route.path} is public but not on the list.")
+            elif role != PUBLIC and role not in set(Role):
+                faults.append(f"{route.path} declares no role.")
+    if faults:
+        raise HeadwaterError("Routes are not guarded: " + " ".join(faults), hint="Give each route its role.")
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Let a request pass, or refuse it: 401 for nobody, 403 for the wrong role or a request from another site."""
+    bearer = _bearer(connection)
+    if connection.scope.get("method") not in _SAFE_METHODS and bearer is None:
+        _refuse_other_sites(connection)
+    least = Role.VIEWER if _is_automatic(handler) else handler.opt["role"]
+    if least == PUBLIC:
+        return
+    caller = await sync_to_thread(_find_caller, connection, bearer)
+    if caller is None:
+        raise NotAuthorizedException("Nobody is logged in." if bearer is None else "The API token is not valid.")
+    connection.scope["user"] = caller
+    if not caller.role.includes(least):
+        raise PermissionDeniedException(f"This needs the role {least}; {caller.name} has {caller.role}.")
+
+
+def _is_automatic(handler: BaseRouteHandler) -> bool:
+    """Whether Litestar itself added the handler, to answer OPTIONS."""
+    return getattr(handler, "http_methods", None) == {"OPTIONS"} and "role" not in handler.opt
+
+
+def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
+    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _find_caller(connection: ASGIConnection[Any, Any, Any, Any], bearer: str | None) -> Caller | None:
+    door = door_of(connection)
+    if bearer is not None:
+        return door.find_token(bearer) if is_token(bearer) else None
+    session = connection.cookies.get(COOKIE)
+    return door.find_session(session) if session else None
+
+
+def _refuse_other_sites(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Refuse a change that another site's page asks for in the name of whoever is logged in here."""
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        allowed = site in {"same-origin", "none"}
+    else:
+        origin = connection.headers.get("origin", "")
+        allowed = bool(origin) and urlsplit(origin).netloc == connection.headers.get("host")
+    if not allowed:
+        raise PermissionDeniedException("This request came from another site, or does not say from where it came.")

@@ -1,0 +1,76 @@
+"""The pages: each asks one question of the observatory, draws what it returns and shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from headwater.observatory.access import Role
+from headwater.web.charts import draw_bars, draw_gantt
+from headwater.web.door import door_of
+from headwater.web.filters import read_days, read_runs_question
+from headwater.web.render import page
+from headwater.web.words import STALE_SECONDS
+
+_MOST_ROWS = 500
+
+
+@get("/", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def overview_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show whether to worry."""
+    door, days = door_of(request), read_days(request.query_params)
+    report = door.get_overview(days)
+    late = [account for account in report.accounts if (account.lag_seconds or 0) > STALE_SECONDS]
+    chart = draw_bars(report.bars, report.bucket_seconds, report.as_of)
+    return page(request, "overview.html", report=report, revision=report.revision, chart=chart, late=late)
+
+
+@get("/runs", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def runs_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show the runs that fit the filter in the address."""
+    door, asked = door_of(request), read_runs_question(request.query_params)
+    revision = door.get_revision()
+    report = door.list_runs(asked.runs, asked.limit, asked.offset)
+    accounts = door.list_accounts().accounts
+    return page(request, "runs.html", report=report, revision=revision, asked=asked, accounts=accounts)
+
+
+@get("/runs/{account:str}/{document:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def run_page(request: Request[Any, Any, Any], account: FromPath[str], document: FromPath[str]) -> Response[Any]:
+    """Show one run; with `.json` behind its id, give its document."""
+    door, number = door_of(request), document.removesuffix(".json")
+    if not number.removeprefix("-").isdecimal() or len(number) > 20:
+        raise NotFoundException
+    revision = door.get_revision()
+    report = door.get_run(account, int(number))
+    if number != document:
+        return Response(report, media_type=MediaType.JSON)
+    ordered = sorted(report.executions, key=lambda item: (item.is_failed, item.elapsed_seconds or 0), reverse=True)
+    return page(
+        request,
+        "run.html",
+        report=report,
+        revision=revision,
+        chart=draw_gantt(report.executions, report.steps, report.as_of),
+        failures=[item for item in ordered if item.is_failed],
+        executions=ordered[:_MOST_ROWS],
+    )
+
+
+@get("/jobs", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def jobs_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show every job with how its runs went."""
+    door, days = door_of(request), read_days(request.query_params)
+    revision = door.get_revision()
+    return page(request, "jobs.html", report=door.list_jobs(days), revision=revision)
+
+
+@get("/accounts", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def accounts_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show every account with what its connection says."""
+    door = door_of(request)
+    revision = door.get_revision()
+    return page(request, "accounts.html", report=door.list_accounts(), revision=revision)

@@ -1,0 +1,61 @@
+"""Templates to HTML. Everything a page shows is text unless a template of ours says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import MediaType, Response
+
+from headwater.web import words
+from headwater.web.charts import draw_spark, draw_strip, say_bucket
+from headwater.web.filters import WINDOWS, runs_link
+
+if TYPE_CHECKING:
+    from litestar.connection import Request
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("headwater.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "look": words.look_of,
+        "span": words.say_span,
+        "number": words.say_number,
+        "bytes": words.say_bytes,
+        "share": words.say_share,
+        "time": words.time_tag,
+        "said_time": words.say_time,
+        "nodes": words.say_nodes,
+        "emphasise": words.emphasise,
+        "web_address": words.web_address,
+    }
+    environment.globals |= {
+        "count": words.say_count,
+        "say_bucket": say_bucket,
+        "strip_of": draw_strip,
+        "spark_of": draw_spark,
+        "runs_link": runs_link,
+        "RUN_STATUSES": words.RUN_STATUSES,
+        "WINDOWS": WINDOWS,
+    }
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def render(template: str, **context: Any) -> str:
+    """Render a template of the package."""
+    return _ENVIRONMENT.get_template(template).render(**context)
+
+
+def page(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **context: Any) -> Response[str]:
+    """Answer with a page, in the frame that everybody who is logged in sees."""
+    content = render(template, path=request.url.path, caller=request.scope.get("user"), **context)
+    return Response(content, media_type=MediaType.HTML, status_code=status_code)

@@ -1,0 +1,83 @@
+"""Listening: only on loopback, because what lies beyond needs TLS and users first."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from headwater.errors import WrongUse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litestar.types import ASGIApp
+
+
+def serve(app: ASGIApp, host: str, port: int, ready: Callable[[int], None] = lambda _: None) -> None:
+    """Serve until the process is told to stop; `ready` is called with the port once connections are taken.
+
+    Raises:
+        WrongUse: the host is not of this machine, or the port is in use.
+    """
+    with listen(host, port) as listener:
+        ready(listener.getsockname()[1])
+        make_server(app).run(sockets=[listener])
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """Make the server; it runs on sockets that listen already."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=3,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket; port 0 takes a free one.
+
+    Raises:
+        WrongUse: the host is not of this machine, or the port is in use.
+    """
+    address = _loopback(host)
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise _explain(error, host, port) from None
+    return listener
+
+
+def _loopback(host: str) -> str:
+    address = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
+    try:
+        is_loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise WrongUse(
+            f"Headwater does not listen on {host}: it serves only its own machine, on 127.0.0.1 or ::1.",
+            hint="Leave web.host as it is; from another machine, forward the port: ssh -L 8787:127.0.0.1:8787 HOST",
+        )
+    return address
+
+
+def _explain(error: OSError, host: str, port: int) -> WrongUse:
+    if error.errno == errno.EADDRINUSE:
+        return WrongUse(f"Port {port} is in use.", hint="Choose another with --port, or --port 0 for any that is free.")
+    if error.errno == errno.EACCES:
+        return WrongUse(f"Port {port} may not be opened by this user.", hint="Choose one above 1023 with --port.")
+    return WrongUse(f"Headwater cannot listen on {host}, port {port}: {error.strerror}.", hint="Check web.host.")

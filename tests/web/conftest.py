@@ -1,0 +1,158 @@
+"""The web application over real sockets, with the real store behind its guard, and Debian's chromium before it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import urllib3
+import web_reports
+
+from headwater.config import Settings
+from headwater.errors import NotKnown
+from headwater.observatory import access
+from headwater.observatory.access import Role
+from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.reports import ReceiveReport
+from headwater.web.app import build_app
+from headwater.web.door import Door
+from headwater.web.guard import COOKIE
+from headwater.web.serve import listen, make_server
+from headwater.web.shield import shield
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer as it came over the wire."""
+
+    status: int
+    headers: urllib3.HTTPHeaderDict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running web application, and how to speak to it."""
+
+    port: int
+    pool: urllib3.PoolManager
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, method: str = "GET", *, token=None, session=None, headers=None, body=None) -> Reply:
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if session is not None:
+            sent["Cookie"] = f"{COOKIE}={session}"
+        reply = self.pool.request(method, self.url + path, headers=sent, body=body, redirect=False, retries=False)
+        return Reply(reply.status, reply.headers, reply.data)
+
+
+@pytest.fixture
+def observatory(tmp_path: Path) -> Iterator[Observatory]:
+    with open_observatory(Settings(data_folder=tmp_path / "data")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def door(observatory: Observatory) -> Door:
+    """Reports of our own making behind the real tokens and sessions."""
+
+    def get_run(account: str, run_id: int):
+        if run_id == 404:
+            raise NotKnown("There is no run 404.", hint="See the runs.")
+        return web_reports.make_run_report(run_id=run_id, account=account)
+
+    return Door(
+        get_overview=web_reports.make_overview,
+        list_runs=lambda _asked, limit, offset: web_reports.make_runs(limit, offset),
+        get_run=get_run,
+        list_jobs=web_reports.make_jobs,
+        list_accounts=web_reports.make_accounts,
+        get_revision=lambda: 41,
+        receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
+        find_token=lambda secret: access.find_token(observatory, secret),
+        find_session=lambda secret: access.find_session(observatory, secret),
+        redeem_link=lambda secret: access.redeem_link(observatory, secret),
+        end_session=lambda secret: access.end_session(observatory, secret),
+    )
+
+
+@contextmanager
+def run_site(door: Door, **options) -> Iterator[Site]:
+    """Serve a door on a free port."""
+    server = make_server(shield(build_app(door, **options)))
+    with listen("127.0.0.1", 0) as listener, urllib3.PoolManager() as pool:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Site(listener.getsockname()[1], pool)
+        finally:
+            pool.clear()
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def site(door: Door) -> Iterator[Site]:
+    with run_site(door) as running:
+        yield running
+
+
+@pytest.fixture
+def serve_door(door: Door):
+    """Serve the door with some of it changed."""
+
+    @contextmanager
+    def serve(**changes):
+        with run_site(replace(door, **changes)) as running:
+            yield running
+
+    return serve
+
+
+@pytest.fixture
+def tokens(observatory: Observatory) -> dict[str, str]:
+    """An API token of each role, one revoked and one expired."""
+    made = {role: access.create_token(observatory, role, role)[1].reveal() for role in Role}
+    made["revoked"] = access.create_token(observatory, "revoked", Role.ADMIN)[1].reveal()
+    access.revoke_token(observatory, "revoked")
+    made["expired"] = access.create_token(observatory, "expired", Role.ADMIN, lifetime=timedelta(0))[1].reveal()
+    return {str(name): secret for name, secret in made.items()}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if shutil.which(CHROMIUM) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{CHROMIUM} is missing; the pages were not tried in a browser")
+        pytest.skip(f"{CHROMIUM} is missing")
+    from playwright.sync_api import sync_playwright
+
+    arguments = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    more = "--disable-component-update --disable-sync"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=f"{arguments} {more}".split())
+        yield chromium
+        chromium.close()

@@ -1,0 +1,147 @@
+"""The pages in a real browser: they open, fit, and say what the reports say."""
+
+import re
+
+import pytest
+import web_reports
+
+from headwater.observatory import access
+
+PATHS = ("/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts")
+LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
+
+
+@pytest.fixture
+def opened(browser, observatory):
+    """A window of somebody who is logged in; what the browser complains about fails the test."""
+    contexts, complaints = [], []
+
+    def open_window(site, width=1280, scheme="light", **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        context.set_default_timeout(6000)
+        window = context.new_page()
+        window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        window.on("pageerror", lambda error: complaints.append(str(error)))
+        window.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        link = access.create_login_link(observatory)
+        if options.get("java_script_enabled", True):
+            window.goto(f"{site.url}/login#{link.reveal()}")
+        else:
+            window.goto(f"{site.url}/login")
+            window.fill("#link", link.reveal())
+            window.click("text=Log in")
+        window.wait_for_url(f"{site.url}/")
+        return window
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_every_page_opens_without_complaint_and_scrolls_only_down(site, opened, tmp_path, width, scheme):
+    """Each page opens at each width in light and dark; nothing is wider than the window."""
+    window = opened(site, width, scheme)
+    for path in PATHS:
+        answer = window.goto(site.url + path)
+        name = re.sub(r"\W+", "-", path).strip("-") or "overview"
+        window.screenshot(path=tmp_path / f"{name}-{width}-{scheme}.png", full_page=True)
+
+        assert answer.status == 200
+        assert window.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert window.locator("h1").count() == 1
+
+
+def test_a_bar_opens_its_runs(site, opened):
+    """The bar of a bucket says its counts and leads to the runs of its time."""
+    window = opened(site)
+    bar = window.locator("a.column").nth(9)
+    assert bar.locator("title").text_content() == "16 Nov 00:00–06:00: 11 runs: 11 error"
+    bar.locator("rect").nth(1).click()
+    window.wait_for_url("**/runs?*")
+
+    assert window.input_value("#created_from") == "2026-11-16T00:00"
+    assert window.input_value("#created_to") == "2026-11-16T06:00"
+
+
+def test_the_chart_has_the_same_numbers_as_a_table(site, opened):
+    """The table switch opens one row for each bucket that had runs."""
+    window = opened(site)
+    window.click("#bars-table summary")
+
+    rows = window.locator("#bars-rows tbody tr")
+    assert rows.count() == sum(1 for bar in web_reports.make_bars() if bar.runs)
+    assert rows.first.inner_text().split() == ["20", "Nov", "12:00–18:00", "5", "1", "1", "7"]
+
+
+def test_pages_work_without_scripts(site, opened):
+    """Without JavaScript one logs in by pasting, and times are absolute."""
+    window = opened(site, java_script_enabled=False)
+
+    assert window.locator("tbody time").first.inner_text() == "20 Nov 11:57"
+    window.click("text=Runs >> nth=0")
+    assert "1,204 runs" in window.locator("h1").inner_text()
+
+
+def test_a_page_brings_itself_up_to_date(serve_door, opened):
+    """When the revision grows the page changes by itself; what was open stays open."""
+    stored = {"revision": 41, "sentence": "All is well."}
+
+    def get_overview(days):
+        return web_reports.make_overview(days, **stored)
+
+    with serve_door(get_overview=get_overview, get_revision=lambda: stored["revision"]) as site:
+        window = opened(site)
+        window.click("#bars-table summary")
+        stored |= {"revision": 42, "sentence": "nightly failed."}
+        window.get_by_text("nightly failed.").wait_for()
+
+        assert window.locator("#bars-table").get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_hostile_text_is_only_text(serve_door, opened, width):
+    """Markup in any field of a report is shown as text, whatever its length."""
+    bad = web_reports.HOSTILE
+    run = web_reports.make_run(job_name=bad, environment_name=bad, trigger=bad, account=bad, status=bad, nodes={bad: 1})
+    account = web_reports.make_account(bad, sentence=bad, status=bad, origin=bad, token_hint=bad)
+    report = web_reports.make_run_report(
+        job_name=bad,
+        sentence=bad,
+        cause=bad,
+        git_branch=bad,
+        git_sha=bad,
+        href=f"javascript:alert('{bad}')",
+        status=bad,
+    )
+    with serve_door(
+        get_overview=lambda days: web_reports.make_overview(
+            days, sentence=bad, accounts=(account,), failures=(run,), in_progress=(run,)
+        ),
+        list_runs=lambda *_: web_reports.RunsReport(total=1, runs=(run,), as_of=web_reports.NOW),
+        get_run=lambda *_: report,
+        list_accounts=lambda: web_reports.AccountsReport(accounts=(account,), as_of=web_reports.NOW),
+    ) as site:
+        window = opened(site, width)
+        for path in ("/", "/runs", "/runs/acme/1", "/accounts", f"/runs?text={'%3Cscript%3E' * 40}"):
+            window.goto(site.url + path)
+
+            assert window.locator("main script, main img").count() == 0
+            assert window.locator('a[href^="javascript"]').count() == 0
+            assert window.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_without_an_account_the_pages_say_what_to_run(serve_door, opened):
+    """Empty pages say the command that fills them."""
+    with serve_door(
+        get_overview=lambda days: web_reports.make_overview(days, sentence="No account is connected yet.", accounts=()),
+        list_accounts=lambda: web_reports.AccountsReport(accounts=(), as_of=web_reports.NOW),
+        list_jobs=lambda days: web_reports.JobsReport(jobs=(), days=days, as_of=web_reports.NOW),
+        list_runs=lambda *_: web_reports.RunsReport(total=0, runs=(), as_of=web_reports.NOW),
+    ) as site:
+        window = opened(site)
+        for path in ("/", "/runs", "/jobs", "/accounts"):
+            window.goto(site.url + path)
+            assert "headwater account add" in window.locator("main").inner_text()
