@@ -1,0 +1,48 @@
+"""The tables, one schema for both databases. Every key begins with the account; times are microseconds in UTC."""
+
+from __future__ import annotations
+
+from headwater.store.schema.access import api_tokens, login_links, sessions
+from headwater.store.schema.accounts import accounts, environments, jobs, projects
+from headwater.store.schema.columns import metadata
+from headwater.store.schema.invocations import compiled_codes, executions, freshness_results, invocations
+from headwater.store.schema.nodes import (
+    catalog_tables,
+    manifest_fingerprints,
+    manifest_nodes,
+    manifests,
+    node_versions,
+    nodes,
+)
+from headwater.store.schema.runs import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
+from headwater.store.schema.work import leases, request_budgets, sync_states
+
+__all__ = [
+    "accounts",
+    "api_tokens",
+    "catalog_tables",
+    "compiled_codes",
+    "environments",
+    "executions",
+    "freshness_results",
+    "invocations",
+    "jobs",
+    "leases",
+    "login_links",
+    "manifest_fingerprints",
+    "manifest_nodes",
+    "manifests",
+    "metadata",
+    "node_versions",
+    "nodes",
+    "observations",
+    "projects",
+    "request_budgets",
+    "run_amendments",
+    "run_artifacts",
+    "run_hours",
+    "run_steps",
+    "runs",
+    "sessions",
+    "sync_states",
+]
