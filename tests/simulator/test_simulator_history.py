@@ -4,11 +4,10 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from asking import NOW
 
 from headwater.simulator import SimulatorSettings
 from headwater.simulator.cloud import Cloud
-
-from conftest import NOW  # isort: skip
 
 
 def cloud(archive, seed=0, days=30, **more):

@@ -4,8 +4,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
-
-from conftest import NOW  # isort: skip
+from asking import NOW
 
 FORMS = {
     "commas": lambda values: {"status__in": ",".join(values)},

@@ -46,54 +46,49 @@ def run_of_step(identifier: int) -> tuple[int, int]:
 
 def run_object(cloud: Cloud, plan: RunPlan, now: datetime, related: frozenset[str]) -> dict[str, Any]:
     """A run (dbt Cloud API: RunResponse); what is not asked for in `related` is null or empty."""
-    status = cloud.status_of(plan, now)
     is_over = plan.status_at(now) in FINAL
-    finished_at = cloud.finished_at(plan, now)
-    dequeued_at = _past(plan.dequeued_at, now)
-    started_at = _past(plan.started_at, now)
-    end = plan.ended_at if is_over else now
+    is_kept = is_over and plan.outcome != CANCELLED
     saved = is_over and plan.has_artifacts
+    has_begun = _past(plan.started_at, now) is not None
     job = cloud.jobs[plan.job.id]
-    spans = {
-        "duration": end - plan.created_at,
-        "queued_duration": (started_at or end) - plan.created_at,
-        "run_duration": end - started_at if started_at else timedelta(0),
-    }
-    document: dict[str, Any] = {
+    return {
         "id": plan.id,
         "trigger_id": plan.id + 714_841,
         "account_id": job.account_id,
         "environment_id": plan.job.environment_id,
         "project_id": job.project_id,
         "job_definition_id": job.id,
-        "status": status,
+        "job_id": job.id,
         "dbt_version": plan.dbt_version,
-        "git_branch": plan.git_branch if started_at else None,
-        "git_sha": plan.git_sha if started_at else None,
+        "git_branch": plan.git_branch if has_begun else None,
+        "git_sha": plan.git_sha if has_begun else None,
         "status_message": plan.status_message if is_over else None,
         "owner_thread_id": None,
-        "executed_by_thread_id": f"scheduler-run-{plan.id}-{plan.id % 46_656:05x}" if started_at else None,
+        "executed_by_thread_id": f"scheduler-run-{plan.id}-{plan.id % 46_656:05x}" if has_begun else None,
         "deferring_run_id": cloud.deferring_run_id(plan),
         "artifacts_saved": saved,
         "artifact_s3_path": f"prod/runs/{plan.id}/artifacts/target" if saved else None,
-        "has_docs_generated": is_over and plan.outcome != CANCELLED and plan.has_docs,
-        "has_sources_generated": is_over and plan.outcome != CANCELLED and plan.has_sources,
-        "notifications_sent": is_over and plan.outcome != CANCELLED,
-        "blocked_by": [plan.blocked_by] if plan.blocked_by and status == QUEUED else [],
+        "has_docs_generated": is_kept and plan.has_docs,
+        "has_sources_generated": is_kept and plan.has_sources,
+        "notifications_sent": is_kept,
         "scribe_enabled": True,
-        "created_at": spaced(plan.created_at),
-        "updated_at": spaced(_updated_at(plan, now)),
-        "dequeued_at": spaced(dequeued_at),
-        "started_at": spaced(started_at),
-        "finished_at": spaced(finished_at),
-        "last_checked_at": None,
-        "last_heartbeat_at": None if is_over or not started_at else spaced(now),
-        "should_start_at": spaced(plan.created_at) if plan.trigger.category == "scheduled" else None,
-        "trigger": trigger_object(plan) if "trigger" in related else None,
-        "job": internal_job(job) if "job" in related else None,
-        "environment": _environment(cloud, plan) if "environment" in related else None,
-        "run_steps": steps_of(cloud, plan, now, related) if "run_steps" in related else [],
         "deprecation": None,
+        "href": f"{cloud.url}/deploy/{job.account_id}/projects/{job.project_id}/runs/{plan.id}/",
+        "retrying_run_id": plan.retrying_run_id,
+        "can_retry": cloud.why_no_retry(plan, now) is None,
+        "retry_not_supported_reason": cloud.why_no_retry(plan, now),
+        **_state(cloud, plan, now),
+        **_times(cloud, plan, now),
+        **_related(cloud, plan, now, related),
+    }
+
+
+def _state(cloud: Cloud, plan: RunPlan, now: datetime) -> dict[str, Any]:
+    """The status, in every way in which a run tells it."""
+    status = cloud.status_of(plan, now)
+    is_over = plan.status_at(now) in FINAL
+    return {
+        "status": status,
         "status_humanized": _STATUS_WORDS.get(status, "Unknown"),
         "in_progress": not is_over,
         "is_complete": is_over,
@@ -101,23 +96,52 @@ def run_object(cloud: Cloud, plan: RunPlan, now: datetime, related: frozenset[st
         "is_error": status == ERROR,
         "is_cancelled": status == CANCELLED,
         "is_running": status == RUNNING,
-        "href": f"{cloud.url}/deploy/{job.account_id}/projects/{job.project_id}/runs/{plan.id}/",
+        "blocked_by": [plan.blocked_by] if plan.blocked_by and status == QUEUED else [],
+    }
+
+
+def _times(cloud: Cloud, plan: RunPlan, now: datetime) -> dict[str, Any]:
+    """The times of a run, and the spans between them."""
+    is_over = plan.ended_at <= now
+    finished_at, started_at = cloud.finished_at(plan, now), _past(plan.started_at, now)
+    end = plan.ended_at if is_over else now
+    spans = {
+        "duration": end - plan.created_at,
+        "queued_duration": (started_at or end) - plan.created_at,
+        "run_duration": end - started_at if started_at else timedelta(0),
+    }
+    return {
+        "created_at": spaced(plan.created_at),
+        "updated_at": spaced(_updated_at(plan, now)),
+        "dequeued_at": spaced(_past(plan.dequeued_at, now)),
+        "started_at": spaced(started_at),
+        "finished_at": spaced(finished_at),
+        "last_checked_at": None,
+        "last_heartbeat_at": None if is_over or not started_at else spaced(now),
+        "should_start_at": spaced(plan.created_at) if plan.trigger.category == "scheduled" else None,
         **{name: clock_span(span) for name, span in spans.items()},
         **{f"{name}_humanized": humanized_span(span) for name, span in spans.items()},
         "created_at_humanized": humanized_ago(plan.created_at, now),
         "finished_at_humanized": humanized_ago(finished_at, now),
-        "retrying_run_id": plan.retrying_run_id,
-        "can_retry": cloud.why_no_retry(plan, now) is None,
-        "retry_not_supported_reason": cloud.why_no_retry(plan, now),
-        "job_id": job.id,
+    }
+
+
+def _related(cloud: Cloud, plan: RunPlan, now: datetime, related: frozenset[str]) -> dict[str, Any]:
+    """What hangs on a run, as far as it was asked for."""
+    job = cloud.jobs[plan.job.id]
+    found: dict[str, Any] = {
+        "trigger": trigger_object(plan) if "trigger" in related else None,
+        "job": internal_job(job) if "job" in related else None,
+        "environment": _environment(cloud, plan) if "environment" in related else None,
+        "run_steps": steps_of(cloud, plan, now, related) if "run_steps" in related else [],
         "used_repo_cache": False if "used_repo_cache" in related else None,
         "audit": audit_object(plan) if "audit" in related else None,
     }
     if "repository" in related:
-        document["repository"] = repository(cloud.world.projects[job.project_id])
+        found["repository"] = repository(cloud.world.projects[job.project_id])
     if "run_retries" in related:
-        document["run_retries"] = [other.id for other in cloud.retries_of(plan)]
-    return document
+        found["run_retries"] = [other.id for other in cloud.retries_of(plan)]
+    return found
 
 
 def trigger_object(plan: RunPlan) -> dict[str, Any]:
