@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 from headwater.config import Settings
 from headwater.dbtcloud.asking import RequestReport
@@ -34,6 +35,7 @@ class Observatory:
     transport: HttpTransport
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = chances.random
+    clock: Callable[[], datetime] = partial(datetime.now, UTC)
     traffic: Traffic = field(default_factory=Traffic)
 
     def client(self, account: Account) -> Client:
@@ -50,7 +52,9 @@ class Observatory:
                 f"The account {account.name} has no token.", hint=f"Run 'headwater account set-token {account.name}'."
             )
         token = open_token(self.key, account.address, sealed)
-        budget = StoreBudget(self.store, account.account_key, self.settings.dbt_cloud.requests_per_minute, self.sleep)
+        budget = StoreBudget(
+            self.store, account.account_key, self.settings.dbt_cloud.requests_per_minute, self.sleep, self.clock
+        )
         return self._client(account.address, token, budget, lambda report: self.traffic.count(account.name, report))
 
     def unsaved_client(self, address: AccountAddress, token: Secret) -> Client:
@@ -72,6 +76,7 @@ class Observatory:
             artifact_limit=self.settings.dbt_cloud.artifact_size_limit,
             sleep=self.sleep,
             random=self.random,
+            clock=self.clock,
             on_request=on_request,
         )
 
@@ -103,7 +108,8 @@ def open_observatory(
             if given is not None
             else open_sealing_key(settings.data_folder / "secret.key")
         )
-        yield Observatory(settings=settings, store=store, key=key, transport=transport, sleep=sleep)
+        wall = clock or partial(datetime.now, UTC)
+        yield Observatory(settings=settings, store=store, key=key, transport=transport, sleep=sleep, clock=wall)
 
 
 def get_account(observatory: Observatory, name: str) -> Account:

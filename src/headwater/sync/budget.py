@@ -23,8 +23,7 @@ class StoreBudget:
     account_key: int
     per_minute: int
     sleep: Callable[[float], None]
-    claimed: int = 0
-    waited: timedelta = timedelta(0)
+    clock: Callable[[], datetime]
     _left: int = 0
     _valid_until: datetime | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,16 +38,19 @@ class StoreBudget:
                 self._left, self._valid_until = claim.granted, now + _CLAIM_LASTS
                 if claim.granted == 0:
                     seconds = min(claim.wait.total_seconds(), _LONGEST_SLEEP)
-                    self.waited += timedelta(seconds=seconds)
                     self.sleep(max(seconds, 0.05))
-            self.claimed += 1
 
     def block_until(self, moment: datetime) -> None:
-        """Let no process claim a request before a moment: dbt Cloud asked to be left alone."""
+        """Let no process claim a request before a moment of our own clock: dbt Cloud asked to be left alone.
+
+        The bucket lives by the database's clock, so the span counts and not the moment.
+        """
+        span = moment - self.clock()
         with self._lock:
             self._left = 0
+            until = self.store.now() + span
             with self.store.write() as tx:
-                block_requests_until(tx, self.account_key, moment)
+                block_requests_until(tx, self.account_key, until)
 
     def _take(self) -> bool:
         if self._left <= 0 or self._valid_until is None or self.store.now() >= self._valid_until:

@@ -1,0 +1,110 @@
+"""A simulated dbt Cloud and a Headwater on it, both on one clock that only the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from headwater.config import Settings, read_settings
+from headwater.model.secret import Secret
+from headwater.observatory.accounts import add_account
+from headwater.observatory.holder import Observatory, open_observatory
+from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Cloud:
+    """The simulator and the clock; whoever sleeps moves it."""
+
+    simulator: RunningSimulator
+    now: datetime
+    slept: list[float] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        """Give the time."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for both sides."""
+        self.now += timedelta(seconds=seconds)
+        self.simulator.advance(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep without waiting."""
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def truth(self, account_id: int) -> dict[int, dict[str, Any]]:
+        """Give what is true of an account's runs, by id."""
+        (account,) = self.simulator.truth(account_id=account_id)["accounts"]
+        return {run["id"]: run for run in account["runs"]}
+
+    def requests(self) -> int:
+        """Count the requests that reached the simulated dbt Cloud."""
+        return int(self.simulator.control("GET", "requests")["total"])
+
+    def fault(self, kind: str, **details: Any) -> None:
+        """Script a fault for the next requests."""
+        self.simulator.control("POST", "faults", {"scripted": [{"kind": kind, **details}]})
+
+
+@contextmanager
+def running_cloud(*, days: int = 2, seed: int = 1, **settings: Any) -> Iterator[Cloud]:
+    """Start a simulated dbt Cloud that stands at noon."""
+    with start_in_thread(SimulatorSettings(days=days, seed=seed, clock="manual", now=NOON, **settings)) as simulator:
+        yield Cloud(simulator, NOON)
+
+
+@contextmanager
+def watching(
+    cloud: Cloud, folder: Path, *, store_url: str | None = None, accounts: int = 2, days: int = 2, **settings: Any
+) -> Iterator[Observatory]:
+    """Open an observatory with the simulator's accounts connected, as `first` and `second`."""
+    with ExitStack() as stack:
+        observatory = stack.enter_context(open_watching(cloud, folder, store_url=store_url, days=days, **settings))
+        for name, account in list(zip(("first", "second"), cloud.simulator.accounts, strict=True))[:accounts]:
+            add_account(
+                observatory,
+                name,
+                account_id=account.id,
+                url=cloud.simulator.url,
+                token=Secret(account.token),
+                allow_private=True,
+            )
+        yield observatory
+
+
+@contextmanager
+def open_watching(
+    cloud: Cloud,
+    folder: Path,
+    *,
+    store_url: str | None = None,
+    days: int = 2,
+    sleep: Callable[[float], None] | None = None,
+    **settings: Any,
+) -> Iterator[Observatory]:
+    """Open an observatory on a store of the folder, without accounts."""
+    with open_observatory(
+        make_settings(folder, store_url=store_url, days=days, **settings),
+        clock=cloud.clock,
+        sleep=sleep or cloud.sleep,
+    ) as observatory:
+        yield observatory
+
+
+def make_settings(folder: Path, *, store_url: str | None = None, days: int = 2, **settings: Any) -> Settings:
+    """Make settings that touch nothing outside the folder."""
+    dbt_cloud = {"requests_per_minute": 60_000, "backfill_days": days, "parallel_requests": 2}
+    return read_settings(
+        data_folder=folder,
+        database_url=store_url or f"sqlite:///{folder / 'headwater.db'}",
+        dbt_cloud=dbt_cloud | settings.pop("dbt_cloud", {}),
+        **settings,
+    )
