@@ -40,10 +40,10 @@ def make_archive(path: Path, *, nodes: int = 6) -> Path:
             common = (members, project, job, steps, nodes)
             for revision in "ab":
                 recordings.append(_recording(*common, name=f"healthy-{revision}", revision=revision))
-            recordings.append(_recording(*common, name="bad_data", failing="build run seed"))
-            recordings.append(_recording(*common, name="bad_data-retry", failing=None, retry_of="bad_data"))
-            recordings.append(_recording(*common, name="parse_error", failing="", parses=False))
-            recordings.append(_recording(*common, name="stale_source", failing="freshness"))
+            recordings.append(_recording(*common, name="bad_data", revision="b", failing="build run seed"))
+            recordings.append(_recording(*common, name="bad_data-retry", revision="b", retry_of="bad_data"))
+            recordings.append(_recording(*common, name="parse_error", revision="typo", parses=False))
+            recordings.append(_recording(*common, name="stale_source", revision="b", failing="freshness"))
     index = {
         "format": 1,
         "dbt_version": "1.11.16",
@@ -51,7 +51,7 @@ def make_archive(path: Path, *, nodes: int = 6) -> Path:
         "projects": [
             {
                 "name": project,
-                "git_revisions": {"a": "a" * 40, "b": "b" * 40},
+                "git_revisions": {"a": "a" * 40, "b": "b" * 40, "typo": "c" * 40},
                 "jobs": [
                     {"name": job, "commands": commands, "generate_docs": docs, "generate_sources": sources}
                     for job, (commands, docs, sources) in jobs.items()

@@ -1,4 +1,4 @@
-"""Faults that last: each project has one episode of trouble in every slot of sixty hours."""
+"""Faults that last: each project has one episode of trouble in every slot of two days."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from headwater.simulator.chance import stream
 from headwater.simulator.repertoire import Repertoire
 
-_SLOT = timedelta(hours=60)
+_SLOT = timedelta(hours=48)
+_BEFORE_START = 0.8
 _NIGHT = timedelta(hours=1, minutes=45)
 
 
@@ -33,21 +34,23 @@ class Episodes:
         return episode if episode and episode.began_at <= moment < episode.ended_at else None
 
     def _slot(self, moment: datetime) -> int:
-        return (moment - self._start + _SLOT * 0.8) // _SLOT
+        return (moment - self._start + _SLOT * _BEFORE_START) // _SLOT
 
     def _of_slot(self, project: str, slot: int) -> Episode | None:
-        scenarios = self._repertoire.scenarios(project)
-        if not scenarios:
-            return None
         chance = stream(self._seed, "episode", project, slot)
         if slot == 0:
             # Before the last night's jobs, so that they are in trouble and what hangs on them.
             midnight = (self._start - timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0)
             began_at = midnight + _NIGHT
-            return Episode(scenarios[0], began_at, self._start + timedelta(hours=chance.uniform(1.5, 5)))
-        # Every bag of slots holds each scenario once, so that a month shows them all.
-        bag, place = divmod(slot, len(scenarios))
-        order = list(scenarios)
-        stream(self._seed, "bag", project, bag).shuffle(order)
-        began_at = self._start - _SLOT * 0.8 + _SLOT * slot + timedelta(hours=chance.uniform(1, 30))
-        return Episode(order[place], began_at, began_at + timedelta(hours=chance.uniform(7, 20)))
+            ended_at = self._start + timedelta(hours=chance.uniform(1.5, 5))
+        else:
+            began_at = self._start + _SLOT * (slot - _BEFORE_START) + timedelta(hours=chance.uniform(1, 24))
+            ended_at = began_at + timedelta(hours=chance.uniform(7, 20))
+        scenarios = self._repertoire.scenarios(project, began_at)
+        if not scenarios:
+            return None
+        if slot == 0:
+            return Episode(scenarios[0], began_at, ended_at)
+        # In turn, so that while a revision is live each of its troubles is seen.
+        stream(self._seed, "turns", project, *scenarios).shuffle(scenarios)
+        return Episode(scenarios[slot % len(scenarios)], began_at, ended_at)

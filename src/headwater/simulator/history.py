@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from headwater.simulator.chance import hex_of, stream
-from headwater.simulator.episodes import Episodes
+from headwater.simulator.episodes import Episode, Episodes
 from headwater.simulator.plans import CLONE_FAILS, DEPS_FAILS, ERROR, RUNS, SUCCESS, Order, RunPlan, Trigger, plan_run
 from headwater.simulator.recordings import Recording
-from headwater.simulator.repertoire import HEALTHY, Repertoire, recorded_seconds
+from headwater.simulator.repertoire import Repertoire, recorded_seconds
 from headwater.simulator.settings import SimulatorSettings
 from headwater.simulator.times import micros
 from headwater.simulator.world import Account, Job, World
@@ -64,6 +64,7 @@ class Planner:
         self._busy_every = timedelta(seconds=_BUSY_SECONDS * settings.speed) if settings.busy else None
         self._due: list[_Due] = []
         self._last: dict[int, RunPlan] = {}
+        self._fixed: dict[tuple[str, datetime], datetime] = {}
         self._last_id = 0
         for due in self._standing(start):
             heapq.heappush(self._due, due)
@@ -178,11 +179,20 @@ class Planner:
         plan = plan_run(self.next_id(due.created_at), self._cast(job, due, chance), chance)
         if not due.is_calm and chance.random() < 0.018:
             plan = self._cancelled(plan, chance)
+        self._note_fix(plan)
         self._last_id = plan.id
         self._last[job.id] = plan
         for follower in self._followers(plan, due, chance):
             heapq.heappush(self._due, follower)
         return plan
+
+    def _note_fix(self, plan: RunPlan) -> None:
+        """A recorded retry that goes well is the end of its episode."""
+        if plan.retrying_run_id and plan.outcome == SUCCESS and plan.recording and plan.recording.retry_of:
+            project = self._projects[plan.job.project_id]
+            episode = self._episodes.at(project, plan.created_at)
+            if episode:
+                self._fixed.setdefault((project, episode.began_at), plan.ended_at)
 
     def _idle_job(self, due: _Due) -> Job:
         """The job that a run for viewers is of: the next in turn that has nothing under way."""
@@ -229,21 +239,26 @@ class Planner:
         project, moment = self._projects[job.project_id], due.created_at
         if due.recording:
             return due.recording, None
+        episode = self._episode(project, moment)
+        if job.job_type == "ci" and chance.random() < 0.2:
+            own = self._repertoire.scenarios(project, moment, job.recorded)
+            found = self._repertoire.trouble(project, job.recorded, chance.choice(own or [""]), moment, chance)
+        elif episode:
+            found = self._repertoire.trouble(project, job.recorded, episode.scenario, moment, chance)
+        else:
+            found = None
+        if not found:
+            return self.healthy(job, moment, chance), None
+        if not episode or not found.steps:
+            return found, None
+        return found, micros(episode.began_at) - micros(found.steps[0].started_at)
+
+    def _episode(self, project: str, moment: datetime) -> Episode | None:
+        """The trouble that a project is in, unless a retry has shown it to be over."""
         episode = self._episodes.at(project, moment)
-        if (
-            job.job_type == "ci"
-            and chance.random() < 0.2
-            and (own := self._repertoire.scenarios(project, job.recorded))
-        ):
-            return self._repertoire.find(project, job.recorded, chance.choice(own), moment, chance), None
-        if episode:
-            found = self._repertoire.find(project, job.recorded, episode.scenario, moment, chance)
-            if found:
-                began_at = found.steps[0].started_at if found.steps else moment
-                return found, micros(episode.began_at) - micros(began_at)
-        return self._repertoire.find(project, job.recorded, HEALTHY, moment, chance) or self.healthy(
-            job, moment, chance
-        ), None
+        if episode and moment >= self._fixed.get((project, episode.began_at), episode.ended_at):
+            return None
+        return episode
 
     def _cancelled(self, plan: RunPlan, chance: Random) -> RunPlan:
         """Somebody stops the run: a third of them while it is still in the queue."""
@@ -274,6 +289,11 @@ class Planner:
                 yield _Due(after, plan.job.id, rerun, recording=healthy, retried=plan, longest=due.longest)
             return
         recorded = self._repertoire.retry_of(plan.recording, chance)
+        project = self._projects[plan.job.project_id]
+        episode = self._episode(project, plan.created_at)
+        if episode and episode.began_at < self._start <= episode.ended_at:
+            # What the start finds broken is not mended before somebody has looked.
+            after = max(after, self._start + timedelta(minutes=chance.uniform(18, 40)))
         patience = 0.75 if len(plan.job.cadence.hours) < 2 else 0.2
         if chance.random() < (patience if recorded else patience / 3):
             yield _Due(

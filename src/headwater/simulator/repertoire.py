@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import accumulate
 from random import Random
 
 from headwater.simulator.recordings import RecordedProject, Recording, RecordingsIndex
@@ -26,11 +27,7 @@ class Repertoire:
                 self._retries[recording.retry_of].append(recording)
             else:
                 self._by_key[recording.project, recording.job, recording.scenario].append(recording)
-        self._revisions = {
-            project.name: sorted({r.revision for key, found in self._by_key.items() for r in found
-                                  if key[0] == project.name and key[2] == HEALTHY})
-            for project in index.projects
-        }  # fmt: skip
+        self._revisions = {project.name: self._phases(project.name) for project in index.projects}
         self._stretches = {(p.name, j.name): self._stretch(p, j.name) for p in index.projects for j in p.jobs}
 
     def project(self, name: str) -> RecordedProject:
@@ -38,36 +35,39 @@ class Repertoire:
         return self._projects[name]
 
     def revision_at(self, project: str, moment: datetime) -> str:
-        """The revision on the main branch at a moment; new ones come evenly over the history."""
-        revisions = self._revisions.get(project)
-        if not revisions:
-            return ""
+        """The revision on the main branch at a moment; the last one stays."""
+        phases = self._revisions.get(project, ())
         done = (moment - self._began_at) / max(self._history, timedelta(days=1))
-        return revisions[max(0, min(len(revisions) - 1, int(done * len(revisions) / 0.85)))]
+        return next((name for name, until in phases if done < until), phases[-1][0] if phases else "")
 
-    def scenarios(self, project: str, job: str | None = None) -> list[str]:
-        """The scenarios that are not healthy, those first that spoil most jobs."""
+    def scenarios(self, project: str, moment: datetime, job: str | None = None) -> list[str]:
+        """The troubles that fit the revision live at a moment, those first that spoil most jobs."""
         jobs: dict[str, set[str]] = defaultdict(set)
         for (owner, name, scenario), found in self._by_key.items():
             if owner == project and scenario != HEALTHY and job in (None, name):
-                jobs[scenario].update(r.job for r in found if not r.succeeded)
+                for recording in found:
+                    if self._fits(recording, moment):
+                        jobs[scenario] |= set() if recording.succeeded else {name}
         return sorted(jobs, key=lambda scenario: (-len(jobs[scenario]), scenario))
 
-    def find(self, project: str, job: str, scenario: str, moment: datetime, chance: Random) -> Recording | None:
-        """A recording of the scenario, of the revision live at the moment where there is one."""
-        found = self._by_key.get((project, job, scenario))
+    def trouble(self, project: str, job: str, scenario: str, moment: datetime, chance: Random) -> Recording | None:
+        """A recording of the scenario that fits the revision live at the moment."""
+        recordings = self._by_key.get((project, job, scenario), ())
+        found = [recording for recording in recordings if self._fits(recording, moment)]
+        return chance.choice(found) if found else None
+
+    def healthy(self, project: str, job: str, moment: datetime, chance: Random) -> Recording | None:
+        """A run without trouble; of any job of the project when it has no such job."""
+        if (project, job) not in self._stretches:
+            names = sorted(name for owner, name, kind in self._by_key if (owner, kind) == (project, HEALTHY))
+            job = names[0] if names else job
+        found = self._by_key.get((project, job, HEALTHY))
         if not found:
             return None
         live = self.revision_at(project, moment)
-        return chance.choice([r for r in found if r.revision == live] or found)
-
-    def healthy(self, project: str, job: str, moment: datetime, chance: Random) -> Recording | None:
-        """A run without trouble; of any job of the project when this one has none."""
-        found = self.find(project, job, HEALTHY, moment, chance)
-        if found or (project, job) in self._stretches:
-            return found
-        names = sorted(name for owner, name, scenario in self._by_key if (owner, scenario) == (project, HEALTHY))
-        return self.find(project, names[0], HEALTHY, moment, chance) if names else None
+        # A job that was not recorded at this revision shows the latest before it.
+        revision = max((r.revision for r in found if r.revision <= live), default=min(r.revision for r in found))
+        return chance.choice([r for r in found if r.revision == revision])
 
     def retry_of(self, recording: Recording, chance: Random) -> Recording | None:
         """A recorded retry of a recorded run."""
@@ -77,6 +77,25 @@ class Repertoire:
     def stretch(self, project: str, job: str) -> float:
         """How many times longer a run of this job lasts than its recordings did."""
         return self._stretches.get((project, job), 12.0)
+
+    def _fits(self, recording: Recording, moment: datetime) -> bool:
+        """Whether a recording is of the live code, or of a commit on top of the newest."""
+        names = [name for name, _until in self._revisions[recording.project]]
+        live = self.revision_at(recording.project, moment)
+        return recording.revision == live or (recording.revision not in names and live in names[-1:])
+
+    def _phases(self, project: str) -> list[tuple[str, float]]:
+        """The healthy revisions, each live for as long a part of the history as it has troubles to show."""
+        of_project = {key: found for key, found in self._by_key.items() if key[0] == project}
+        names = sorted({r.revision for key, found in of_project.items() if key[2] == HEALTHY for r in found})
+        troubles: dict[str, set[str]] = {name: {HEALTHY} for name in names}
+        for (_project, _job, scenario), found in of_project.items():
+            for recording in found:
+                if names:
+                    troubles[recording.revision if recording.revision in names else names[-1]].add(scenario)
+        total = sum(len(found) for found in troubles.values())
+        ends = accumulate(len(troubles[name]) / total for name in names)
+        return list(zip(names, ends, strict=True))
 
     def _stretch(self, project: RecordedProject, job: str) -> float:
         """Recorded seconds become the minutes that such a job takes on a warehouse."""
