@@ -1,0 +1,1 @@
+"""HTTP ↔ model: the only place that knows dbt Cloud's JSON and numbers."""
