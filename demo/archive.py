@@ -6,7 +6,6 @@ import io
 import json
 import lzma
 import re
-import sys
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 HOME = "/usr/src/app"
 PYTHON_HOME = "/usr/local"
+PYTHON_PREFIX = re.compile(r"/[^\s\"']*?(?=/(?:lib|bin)/python3\.)")
 MACHINE_PATH = re.compile(r"/(?:work|tmp|root|home|Users|private|var/folders|opt)/[^\s\"']*")
 PARSED_AT = 1767225600.0
 LOG_HEAD, LOG_TAIL = 120, 80
@@ -23,9 +23,7 @@ XZ_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict
 
 def clean_text(text: str, folder: Path) -> str:
     """Puts dbt Cloud's folder and Python's usual one for ours; any other path of the machine is an error."""
-    cleaned = text.replace(str(folder), HOME)
-    for prefix in (sys.prefix, sys.base_prefix):
-        cleaned = cleaned.replace(prefix, PYTHON_HOME)
+    cleaned = PYTHON_PREFIX.sub(PYTHON_HOME, text.replace(str(folder), HOME))
     if leak := MACHINE_PATH.search(cleaned):
         raise ValueError(f"a path of this machine is left: {leak.group()}")
     return cleaned

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 import raw_roastery
 import raw_storefront
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 WAREHOUSES = {"fernhill": raw_storefront, "roastery": raw_roastery}
 

@@ -18,11 +18,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Project:
-    """A dbt project, its warehouse file and its jobs."""
+    """A dbt project, its warehouse file, its jobs, and the project whose models it builds on."""
 
     name: str
     warehouse: str
     jobs: tuple[Job, ...]
+    upstream: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ PROJECTS = (
             Job("nightly", ("dbt build",)),
             Job("metrics_hourly", ("dbt run --select tag:hourly", "dbt test --select tag:hourly")),
         ),
+        upstream="storefront",
     ),
     Project(
         "roastery",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 DAYS = 120
 FIRST_NAMES = [

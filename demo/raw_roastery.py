@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
-from raw_storefront import Row, Table, with_loaded_at
+from raw_business import Row
+from raw_storefront import Table, with_loaded_at
 
 DAYS = 45
 COLUMNS = {

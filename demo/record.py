@@ -27,6 +27,7 @@ from revisions import REVISIONS, apply_edits, edits_of
 DEMO = Path(__file__).parent
 OUTPUT = DEMO.parent / "src" / "headwater" / "simulator" / "recordings.tar.xz"
 ARTIFACTS = ("manifest.json", "run_results.json", "sources.json", "catalog.json")
+NEWEST = "c"
 DBT = [sys.executable, "-c", "from dbt.cli.main import cli; cli()"]
 NOT_COPIED = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml")
 PLACEHOLDERS = (
@@ -91,6 +92,7 @@ def dbt_environment(studio: Studio, target: str) -> dict[str, str]:
     environment |= {
         "DBT_TARGET": target,
         "DO_NOT_TRACK": "1",
+        "TZ": "UTC",
         "PYTHONPATH": str(DEMO / "mesh"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
@@ -172,10 +174,9 @@ def prepare_take(studio: Studio, project: Project, take: Take) -> None:
         return
     shutil.copyfile(studio.pristine(project), warehouse)
     run_sql(warehouse, DATA_FAULTS[take.data_fault].spoil if take.data_fault else ())
-    if take.upstream_revision:
-        check_out(studio, "storefront", take.upstream_revision)
-        must_run(studio, "storefront", "dbt run")
-        check_out(studio, "storefront", "c")
+    if project.upstream and take.upstream_revision:
+        check_out(studio, project.upstream, take.upstream_revision)
+        must_run(studio, project.upstream, "dbt run")
 
 
 def record_take(studio: Studio, project: Project, take: Take) -> dict[str, Any]:
@@ -203,15 +204,15 @@ def record_take(studio: Studio, project: Project, take: Take) -> dict[str, Any]:
 
 def prime(studio: Studio, project: Project) -> None:
     """Builds everything once unrecorded, so that recorded runs find tables, as on any day but the first."""
-    if project.name == "finance":
-        shutil.copyfile(studio.folder / "fernhill.storefront.pristine", studio.warehouse(project))
-        check_out(studio, "storefront", "c")
-        must_run(studio, "storefront", "dbt run")
+    if project.upstream:
+        shutil.copyfile(studio.folder / f"{project.warehouse}.{project.upstream}.pristine", studio.warehouse(project))
+        check_out(studio, project.upstream, NEWEST)
+        must_run(studio, project.upstream, "dbt run")
     check_out(studio, project.name, "a")
     must_run(studio, project.name, "dbt build")
-    if project.name == "storefront":
+    if any(job.target == "ci" for job in project.jobs):
         (studio.folder / "production").mkdir(exist_ok=True)
-        shutil.copy(studio.folder / "storefront" / "target" / "manifest.json", studio.folder / "production")
+        shutil.copy(studio.folder / project.name / "target" / "manifest.json", studio.folder / "production")
     shutil.copyfile(studio.warehouse(project), studio.pristine(project))
 
 
@@ -224,6 +225,16 @@ def record_project(studio: Studio, project: Project, only: re.Pattern[str]) -> N
             studio.recordings.append(recording)
             outcome = "succeeded" if recording["succeeded"] else "failed"
             print(f"{recording['id']}: {outcome}, {len(recording['steps'])} steps", flush=True)
+
+
+def needed_projects(only: re.Pattern[str]) -> set[str]:
+    """The projects with a take that matches, and those on which these build."""
+    matching = [
+        project
+        for project in PROJECTS
+        if any(only.search(f"{project.name}/{take.name}") for take in TAKES[project.name])
+    ]
+    return {name for project in matching for name in (project.name, project.upstream) if name}
 
 
 def describe_project(project: Project) -> dict[str, Any]:
@@ -257,7 +268,8 @@ def main() -> None:
         studio = Studio(Path(folder).resolve())
         for name in ("fernhill", "roastery"):
             write_warehouse(studio.folder / f"{name}.duckdb", datetime.now(UTC), options.seed)
-        for project in PROJECTS:
+        needed = needed_projects(options.only)
+        for project in (project for project in PROJECTS if project.name in needed):
             record_project(studio, project, options.only)
     index = {
         "format": 1,
