@@ -93,7 +93,7 @@ def test_what_cannot_be_opened_is_explained(tmp_path: Path) -> None:
 def test_an_error_inside_leaves_nothing_behind(store: Store) -> None:
     """A write that an error passes through is undone, and the next one can begin at once."""
     account_key = new_account(store)
-    with pytest.raises(KeyboardInterrupt), store.write() as tx:
+    with pytest.raises(KeyboardInterrupt), store.write() as tx:  # noqa: PT012 - raised where it is
         save_run(tx, account_key, make_run(), Way.POLL, T0)
         raise KeyboardInterrupt
     with store.write() as tx:
@@ -118,8 +118,8 @@ def test_a_locked_database_is_busy(tmp_path: Path) -> None:
 
 def test_a_writer_of_this_process_is_waited_for(tmp_path: Path) -> None:
     """Two threads that write take turns, and one that holds on too long makes the other say busy."""
-    with open_store(str(tmp_path / "x.db"), busy_seconds=0.05) as store, store.write():
-        with pytest.raises(StoreBusy), store.write():
+    with open_store(str(tmp_path / "x.db"), busy_seconds=0.05) as store:  # noqa: SIM117 - one inside the other
+        with store.write(), pytest.raises(StoreBusy), store.write():
             pass
 
 
@@ -129,7 +129,7 @@ def test_a_full_disk_keeps_what_was_stored(tmp_path: Path) -> None:
         account_key = new_account(store)
         with store.write() as tx:
             save_run(tx, account_key, make_run(1), Way.POLL, T0)
-        with pytest.raises(StoreFull) as full, store.write() as tx:
+        with pytest.raises(StoreFull) as full, store.write() as tx:  # noqa: PT012 - whichever write is too much
             pages = tx.exec_driver_sql("PRAGMA page_count").scalar_one()
             tx.exec_driver_sql(f"PRAGMA max_page_count={pages}")
             for run_id in range(2, 200):
@@ -142,7 +142,7 @@ def test_a_full_disk_keeps_what_was_stored(tmp_path: Path) -> None:
 
 def test_a_read_only_database_says_so(store: Store, store_url: str) -> None:
     """A write where nothing may be written is a StoreError of ours, not the driver's."""
-    with pytest.raises(StoreError), store.read() as tx:
+    with pytest.raises(StoreError), store.read() as tx:  # noqa: PT012 - PostgreSQL knows that it only reads
         if store.is_sqlite:
             tx.exec_driver_sql("PRAGMA query_only=1")
         tx.execute(text("INSERT INTO leases (name, holder, until) VALUES ('a', 'b', 1)"))

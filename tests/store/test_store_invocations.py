@@ -161,7 +161,7 @@ hostile = st.one_of(
             "\ud800",
             "\udfff\ud800",
             "😀",
-            "‮abc",
+            "\u202eabc",
             "'; DROP TABLE runs; --",
             "%s ? :x {}",
             "\\N",
@@ -186,8 +186,8 @@ def test_hostile_values_come_back_equal(store: Store, text, other, moment, numbe
     scope = Scope(new_account(store, f"account {number_here}", AccountAddress("o", number_here)), 1, 2)
     step = RunStep(index=1, name=text, status=RunStatus.ERROR, command=other, log=text * 50, finished_at=moment)
     run = make_run(
-        run_id, status_message=text, trigger=Trigger(cause=text, git_branch=other), created_at=moment, started_at=moment,
-        finished_at=moment, updated_at=datetime.max.replace(tzinfo=UTC), status_code=number, steps=(step,),
+        run_id, status_message=text, trigger=Trigger(cause=text, git_branch=other), created_at=moment,
+        started_at=moment, finished_at=moment, updated_at=datetime.max.replace(tzinfo=UTC), status_code=number, steps=(step,),
     )  # fmt: skip
     node = make_node(
         1, unique_id=f"model.{text}", name=text, relation=Relation(None, text, other), raw_code=text, tags=(text, other)
@@ -222,6 +222,12 @@ def test_hostile_values_come_back_equal(store: Store, text, other, moment, numbe
     assert row.execution.unique_id == clean_text(node.unique_id)
     assert clean_text(kept.raw_code) == code == clean
     assert (job.name, job.commands) == (clean, (clean,))
+
+
+def test_what_no_database_holds_becomes_a_replacement_character() -> None:
+    """U+0000 and lone surrogates only; everything else is left as it is."""
+    replaced = {"a\x00b": "a\ufffdb", "\ud800é": "\ufffdé", "\n😀\u202e": "\n😀\u202e", "": ""}
+    assert {text: clean_text(text) for text in replaced} == replaced
 
 
 def test_very_long_keys_stay_apart(store: Store) -> None:

@@ -185,7 +185,7 @@ def test_a_manifest_is_current_by_its_last_use(store: Store) -> None:
 
 
 def test_old_manifests_go_when_nothing_needs_them(store: Store) -> None:
-    """Retention takes manifests off the end of the chain, with the versions only they had, and keeps the current one."""
+    """Retention takes manifests off the ends of chains with the versions only they had, and keeps the current one."""
     scope = new_scope(store)
     for hours in range(5):
         save(store, scope, make_manifest((make_node(0, hours), *NODES[1:10]), at(hours)))
@@ -210,7 +210,7 @@ def make_catalog(hours: float, *columns: str, row_count: int | None = None) -> C
 
 
 def test_a_catalog_keeps_one_row_for_each_shape(store: Store) -> None:
-    """The same shape moves its last-seen time and row count; an older catalog that comes late does not become the latest."""
+    """The same shape moves its last-seen time and row count; an older catalog that comes late is not the latest."""
     scope = new_scope(store)
     for catalog in (
         make_catalog(2, "id", row_count=5),

@@ -140,9 +140,7 @@ def test_a_finished_run_stays_finished_and_a_new_verdict_is_noted(store: Store) 
     ]
 
 
-moments = st.one_of(
-    st.none(), st.integers(0, 5).map(lambda hours: at(hours)), st.datetimes().map(lambda t: t.replace(tzinfo=T0.tzinfo))
-)
+moments = st.one_of(st.none(), st.integers(0, 5).map(at), st.datetimes().map(lambda t: t.replace(tzinfo=T0.tzinfo)))
 observed = st.builds(
     make_run,
     st.integers(1, 4),
