@@ -81,11 +81,13 @@ def add_member(archive: tarfile.TarFile, name: str, text: str) -> None:
 def write_archive(path: Path, index: Mapping[str, Any], members: Mapping[str, str]) -> int:
     """Writes index and members as one solid xz and returns its size in bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
     with (
-        lzma.open(path, "wb", format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, filters=XZ_FILTERS) as compressed,
+        lzma.open(unfinished, "wb", format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, filters=XZ_FILTERS) as compressed,
         tarfile.open(fileobj=compressed, mode="w|", format=tarfile.USTAR_FORMAT) as archive,
     ):
         add_member(archive, "index.json", json.dumps(index, indent=1))
         for name in sorted(members, key=member_order):
             add_member(archive, name, members[name])
+    unfinished.replace(path)
     return path.stat().st_size
