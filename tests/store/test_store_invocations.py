@@ -185,10 +185,10 @@ def test_hostile_values_come_back_equal(store: Store, text, other, moment, numbe
     number_here = next(examples)
     scope = Scope(new_account(store, f"account {number_here}", AccountAddress("o", number_here)), 1, 2)
     step = RunStep(index=1, name=text, status=RunStatus.ERROR, command=other, log=text * 50, finished_at=moment)
-    run = make_run(
-        run_id, status_message=text, trigger=Trigger(cause=text, git_branch=other), created_at=moment,
-        started_at=moment, finished_at=moment, updated_at=datetime.max.replace(tzinfo=UTC), status_code=number, steps=(step,),
-    )  # fmt: skip
+    trigger = Trigger(cause=text, git_branch=other)
+    facts = {"status_message": text, "trigger": trigger, "status_code": number, "steps": (step,)}
+    moments = {"created_at": moment, "started_at": moment, "finished_at": moment}
+    run = make_run(run_id, **facts, **moments, updated_at=datetime.max.replace(tzinfo=UTC))
     node = make_node(
         1, unique_id=f"model.{text}", name=text, relation=Relation(None, text, other), raw_code=text, tags=(text, other)
     )
