@@ -4,6 +4,8 @@ from datetime import datetime
 
 import pytest
 
+from asking import NOW
+
 
 def begin(client, body=None, name="Hourly models"):
     job = client.job(name)["id"]
@@ -231,6 +233,23 @@ def test_scheduled_runs_keep_coming(simulate):
     added = client.runs().total - before
     assert 25 <= added <= 45
     assert client.runs(status__in="[1,2,3]", created_at__range='["2026-11-18","2026-11-21 06:00:00"]').total == 0
+
+
+def test_no_two_runs_have_the_same_id(simulate):
+    """A run begun in the same second as a scheduled one stays what it is: ids are never told twice."""
+
+    def scheduled(client):
+        client.simulator.advance(86_400)
+        return [run["created_at"] for run in client.all_runs(include_related="trigger") if run["created_at"] > str(NOW)]
+
+    moment = datetime.fromisoformat(scheduled(simulate())[3])
+    client = simulate()
+    client.simulator.advance((moment - NOW).total_seconds() - 0.1)
+    begun = [begin(client).data["id"] for _ in range(50)]
+    client.simulator.advance(60)
+    told = client.all_runs(include_related="trigger")
+    assert [run["id"] for run in told if run["trigger"]["cause"] == "by the test"] == begun
+    assert [run for run in told if run["created_at"].startswith(str(moment)[:19]) and run["id"] not in begun]
 
 
 def test_deleted_jobs_are_not_scheduled(simulate):

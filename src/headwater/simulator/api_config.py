@@ -29,6 +29,7 @@ _PROJECTS = ListRules(
 _ENVIRONMENTS = ListRules(
     {
         "pk": equals(whole, lambda environment: environment.id),
+        "pk__in": among(whole, lambda environment: environment.id),
         "id__gt": above(lambda environment: environment.id),
         "project_id": equals(whole, lambda environment: environment.project_id),
         "project_id__in": among(whole, lambda environment: environment.project_id),
@@ -36,11 +37,13 @@ _ENVIRONMENTS = ListRules(
         "dbt_version__in": among(word, lambda environment: environment.dbt_version),
         "type": equals(word, lambda environment: environment.type),
         "deployment_type": equals(word, lambda environment: environment.deployment_type),
+        "deployment_type__in": among(word, lambda environment: environment.deployment_type),
         "name": equals(word, lambda environment: environment.name),
         "name__icontains": contains(lambda environment: environment.name),
     },
     {"id": lambda environment: environment.id, "name": lambda environment: environment.name},
 )
+_USERS = ListRules({}, {"id": lambda user: user.id, "email": lambda user: user.email})
 _PLAIN = ListRules({}, {"id": lambda item: item.id})
 
 
@@ -158,7 +161,7 @@ def get_connection(cloud: Cloud, asked: Asked) -> Answer:
 
 def list_users(cloud: Cloud, asked: Asked) -> Answer:
     """The people of an account."""
-    page = _page(cloud, asked, list(asked.account.users), _PLAIN)
+    page = _page(cloud, asked, list(asked.account.users), _USERS)
     return listing([user_object(user, asked.account) for user in page.items], page)
 
 

@@ -17,6 +17,7 @@ from headwater.simulator.answers import (
     HTML,
     Answer,
     RefusedError,
+    bad_request,
     denied,
     method_not_allowed,
     not_found,
@@ -101,7 +102,7 @@ class App:
     ) -> Answer:
         """The answer before anything happens to it on its way."""
         if fault and fault.is_before_handling:
-            return fault_answer(fault.kind, fault.seconds, self._cloud.assumptions)
+            return fault_answer(fault.kind, fault.seconds, self._cloud.assumptions, self._cloud.clock.client_now())
         if scope["path"] == "/":
             return Answer(200, _ROOT, HTML)
         try:
@@ -138,7 +139,7 @@ class App:
             raise unauthorized()
         wait = self._cloud.ledger.admit(token.account_id)
         if wait:
-            raise RefusedError(too_many_requests(wait, self._cloud.assumptions))
+            raise RefusedError(too_many_requests(wait, self._cloud.assumptions, self._cloud.clock.client_now()))
         if token.kind == "ip_blocked":
             raise denied(token.account_id, token.id, is_service_token=token.user is None)
         account = self._cloud.account_for(token)
@@ -159,7 +160,13 @@ class App:
             raise api_config.refuse_permission(self._cloud)
         if route.pattern.endswith("/runs/"):
             asked = self._control.behind(asked, fault)
-        answer = handler(self._cloud, asked)
+        try:
+            answer = handler(self._cloud, asked)
+        except (AttributeError, TypeError, ValueError) as error:
+            # A handler trusts the types of a body that it was sent; without one the fault is ours.
+            if not asked.body:
+                raise
+            raise bad_request(f"Invalid body: {error}.") from error
         if fault and fault.kind == "corrupt_artifact" and "/artifacts/" in asked.path and answer.status == 200:
             return api_runs.corrupt(answer)
         return answer

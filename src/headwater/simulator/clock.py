@@ -1,7 +1,7 @@
 """The simulated time: real time that may run faster, or time that only a request moves."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 
 class Clock:
@@ -17,6 +17,10 @@ class Clock:
         if not self._speed:
             return self._base
         return self._base + timedelta(seconds=(time.monotonic() - self._began) * self._speed)
+
+    def client_now(self) -> datetime:
+        """The time on the clock of a client: its own, except where a test moves both."""
+        return self._base if not self._speed else datetime.now(UTC)
 
     def advance(self, by: timedelta) -> datetime:
         """Move forward and tell the new time."""

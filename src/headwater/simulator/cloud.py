@@ -37,7 +37,7 @@ class Cloud:
         self.repertoire = Repertoire(archive.index, start - history, history)
         self.planner = Planner(settings, start, self.world, self.jobs, self.repertoire)
         self.faults = Faults(settings.seed)
-        self.ledger = Ledger(settings.rate_limit, settings.rate_limit_cooldown_seconds)
+        self.ledger = Ledger(settings.rate_limit, settings.rate_limit_cooldown_seconds, self.clock.client_now)
         self.webhooks = Webhooks(settings.seed, told_until=start)
         self.deliveries = Deliveries(int(settings.assumptions.webhook_failures), settings.webhook_retry_seconds)
         self._next_id = self.world.next_id
@@ -123,10 +123,7 @@ class Cloud:
         now = self.now()
         chance = stream(self.settings.seed, "asked", job.id, micros(now), len(self._by_job.get(job.id, ())))
         order = order or self.order_for(job, trigger, recording)
-        run_id = self.planner.next_id(now)
-        while run_id in self._runs[job.account_id]:
-            run_id += 1
-        plan = plan_run(run_id, order, chance)
+        plan = plan_run(self.planner.take_id(now), order, chance)
         if retrying:
             plan = replace(plan, retrying_run_id=retrying.id)
         self._keep(plan)

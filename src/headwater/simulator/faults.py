@@ -1,7 +1,7 @@
 """What goes wrong on the wire and behind it: by rates and seed, or scripted for the next requests."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 
 from headwater.simulator.answers import HTML, Answer, html_page, json_answer
@@ -85,10 +85,10 @@ class Faults:
         self.artifact_delay = self.list_lag = self.log_delay = timedelta(0)
 
 
-def fault_answer(kind: str, seconds: float, assumptions: Assumptions) -> Answer:
+def fault_answer(kind: str, seconds: float, assumptions: Assumptions, now: datetime) -> Answer:
     """The answer of a fault that needs no handler."""
     if kind == "rate_limited":
-        return too_many_requests(seconds, assumptions)
+        return too_many_requests(seconds, assumptions, now)
     if kind == "bad_gateway":
         return html_page(502, "502 Bad Gateway")
     if kind == "unavailable":
@@ -97,15 +97,13 @@ def fault_answer(kind: str, seconds: float, assumptions: Assumptions) -> Answer:
     return json_answer(500, {"status": status, "data": None})
 
 
-def too_many_requests(seconds: float, assumptions: Assumptions) -> Answer:
+def too_many_requests(seconds: float, assumptions: Assumptions, now: datetime) -> Answer:
     """429, in the body and with the header that are assumed (dbt Cloud documents neither)."""
     headers: tuple[tuple[str, str], ...] = ()
     if assumptions.retry_after == "seconds":
         headers = (("retry-after", str(max(0, round(seconds)))),)
     elif assumptions.retry_after == "date":
-        # A date is compared with the reader's own clock, so the real time it must be.
-        moment = datetime.now(UTC) + timedelta(seconds=seconds)
-        headers = (("retry-after", format_datetime(moment, usegmt=True)),)
+        headers = (("retry-after", format_datetime(now + timedelta(seconds=seconds), usegmt=True)),)
     if assumptions.rate_limit_body == "html":
         page = html_page(429, "429 Too Many Requests")
         return Answer(429, page.body, HTML, headers)

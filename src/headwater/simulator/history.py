@@ -109,10 +109,11 @@ class Planner:
         """The recording that a run of the job shows when nothing is wrong."""
         return self._repertoire.healthy(self._projects[job.project_id], job.recorded, moment, chance)
 
-    def next_id(self, created_at: datetime) -> int:
-        """The id of a run created at a moment: in the order of creation, with gaps."""
+    def take_id(self, created_at: datetime) -> int:
+        """The id of a run created at a moment: in the order of creation, with gaps, and never told twice."""
         wanted = _FIRST_RUN_ID + int((created_at - _IDS_BEGAN_AT).total_seconds() * _IDS_A_SECOND)
-        return max(wanted, self._last_id + 1)
+        self._last_id = max(wanted, self._last_id + 1)
+        return self._last_id
 
     def _sha(self, job: Job) -> str:
         return hex_of(40, self._seed, "commit", job.project_id)
@@ -176,11 +177,10 @@ class Planner:
         """Plan one run, and what follows from it."""
         job = self._idle_job(due) if due.longest and not due.retried else self._jobs[due.job_id]
         chance = stream(self._seed, "run", job.id, micros(due.created_at))
-        plan = plan_run(self.next_id(due.created_at), self._cast(job, due, chance), chance)
+        plan = plan_run(self.take_id(due.created_at), self._cast(job, due, chance), chance)
         if not due.is_calm and chance.random() < 0.018:
             plan = self._cancelled(plan, chance)
         self._note_fix(plan)
-        self._last_id = plan.id
         self._last[job.id] = plan
         for follower in self._followers(plan, due, chance):
             heapq.heappush(self._due, follower)

@@ -1,8 +1,9 @@
 """What was asked: counts, the last request lines, and who asks too often."""
 
-import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 _KEPT_LINES = 2_000
@@ -15,6 +16,8 @@ class Ledger:
 
     limit: int
     cooldown_seconds: float
+    now: Callable[[], datetime]
+    """The clock that clients wait by."""
     counts: Counter[tuple[int | None, str, int]] = field(default_factory=Counter)
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_LINES))
     in_flight: int = 0
@@ -39,11 +42,11 @@ class Ledger:
 
     def wait(self, account_id: int, seconds: float) -> None:
         """An account has been told to come back later."""
-        self._waits_until[account_id] = time.monotonic() + seconds
+        self._waits_until[account_id] = self.now().timestamp() + seconds
 
     def admit(self, account_id: int) -> float:
         """Count a request of an account; how many seconds it must wait, 0 when it may pass."""
-        now = time.monotonic()
+        now = self.now().timestamp()
         if now < self._waits_until.get(account_id, 0.0):
             self.too_early += 1
         if now < self._limited_until.get(account_id, 0.0):
