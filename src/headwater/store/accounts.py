@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
@@ -139,11 +139,17 @@ def read_revisions(tx: Connection) -> dict[int, int]:
     return {row.account_key: row.revision for row in rows}
 
 
+_RAISE_REVISION = (
+    update(accounts)
+    .where(accounts.c.account_key == bindparam("of_account"))
+    .values(revision=accounts.c.revision + 1)
+    .returning(accounts.c.revision)
+)
+
+
 def raise_revision(tx: Connection, account_key: int) -> int:
     """Count a change of an account's runs; the caller holds the account's lock."""
-    here = accounts.c.account_key == account_key
-    raised = update(accounts).where(here).values(revision=accounts.c.revision + 1).returning(accounts.c.revision)
-    revision: int | None = tx.execute(raised).scalar()
+    revision: int | None = tx.execute(_RAISE_REVISION, {"of_account": account_key}).scalar()
     if revision is None:
         raise NotKnown("The account was removed in the meantime.")
     return revision

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Subquery, func, select, update
+from sqlalchemy import Connection, Subquery, bindparam, func, select, update
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
@@ -58,10 +58,17 @@ def link_fingerprint(tx: Connection, scope: Scope, fingerprint: bytes, manifest_
     upsert(tx, manifest_fingerprints, [{**key, "fingerprint": fingerprint, "manifest_key": manifest_key}])
 
 
+_MARK_CURRENT = (
+    update(manifests)
+    .where(manifests.c.account_key == bindparam("of_account"), manifests.c.manifest_key == bindparam("of_manifest"))
+    .where(manifests.c.current_at < bindparam("at", type_=manifests.c.current_at.type))
+    .values(current_at=bindparam("at", type_=manifests.c.current_at.type))
+)
+
+
 def mark_current(tx: Connection, account_key: int, manifest_key: int, at: datetime) -> None:
     """Note that dbt parsed exactly this manifest at a time, if that is later than what is known."""
-    here = (manifests.c.account_key == account_key) & (manifests.c.manifest_key == manifest_key)
-    tx.execute(update(manifests).where(here & (manifests.c.current_at < at)).values(current_at=at))
+    tx.execute(_MARK_CURRENT, {"of_account": account_key, "of_manifest": manifest_key, "at": at})
 
 
 def get_manifest(tx: Connection, account_key: int, manifest_key: int) -> ManifestRow:

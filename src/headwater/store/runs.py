@@ -10,7 +10,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
+    Table,
+    bindparam,
     case,
     delete,
     func,
@@ -34,13 +37,59 @@ _PLAIN = tuple(field.name for field in fields(Run) if field.name not in {"status
 _LONGEST_COUNTED = 366 * 86_400 * 1_000_000  # µs; keeps sums of absurd times within 63 bits
 
 
+def _or_zero(column: Any) -> Any:
+    return func.coalesce(column, literal_column("0"))
+
+
+def _micros_between(start: Any, end: Any) -> Any:
+    span = type_coerce(end, BigInteger) - type_coerce(start, BigInteger)
+    return case((span > _LONGEST_COUNTED, _LONGEST_COUNTED), (span > 0, span), else_=0)
+
+
+def _here(table: Table) -> tuple[ColumnElement[bool], ...]:
+    return (table.c.account_key == bindparam("of_account"), table.c.run_id == bindparam("of_run"))
+
+
+def _count_hour(of_job: ColumnElement[bool]) -> Any:
+    keys = (_or_zero(runs.c.project_id), _or_zero(runs.c.environment_id), runs.c.status)
+    query = (
+        select(
+            runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys, func.count(),
+            func.sum(_micros_between(runs.c.started_at, runs.c.finished_at)),
+            func.sum(_micros_between(runs.c.created_at, runs.c.started_at)),
+        )
+        .where(runs.c.account_key == bindparam("of_account"), of_job, runs.c.hour == bindparam("of_hour"))
+        .group_by(runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys)
+    )  # fmt: skip
+    names = ["account_key", "hour", "job_id", "project_id", "environment_id", "status", "runs", "elapsed", "queued"]
+    return insert(run_hours).from_select(names, query)
+
+
+# The statements of every stored run, built once: building one costs several times what executing it does.
+_RUN = select(runs).where(*_here(runs))
+_STEPS = select(run_steps).where(*_here(run_steps)).order_by(run_steps.c.step_index)
+_ARTIFACTS = (
+    select(run_artifacts).where(*_here(run_artifacts)).order_by(run_artifacts.c.step_index, run_artifacts.c.path)
+)
+_TOUCH = update(runs).where(*_here(runs)).values(revision=bindparam("raised"))
+_SEEN_AT = select(observations.c.first_seen_at).where(
+    *(observations.c[name] == bindparam(name) for name in ("account_key", "run_id", "way", "context_hash"))
+)
+_FORGET_HOUR = delete(run_hours).where(
+    run_hours.c.account_key == bindparam("of_account"),
+    run_hours.c.job_id == bindparam("of_job"),
+    run_hours.c.hour == bindparam("of_hour"),
+)
+_COUNT_JOB = _count_hour(runs.c.job_id == bindparam("of_job"))
+_COUNT_JOBLESS = _count_hour(runs.c.job_id.is_(None))
+
+
 def save_run(
     tx: Connection, account_key: int, run: Run, way: Way, now: datetime, *, context: AirflowContext | None = None
 ) -> Saved:
     """Merge an observation of a run into what is stored; in any order, by any way and however often: one run."""
     lock_account(tx, account_key)
-    here = (runs.c.account_key == account_key) & (runs.c.run_id == run.run_id)
-    row = tx.execute(select(runs).where(here)).first()
+    row = tx.execute(_RUN, {"of_account": account_key, "of_run": run.run_id}).first()
     stored = None if row is None else read_run(row, _list_steps(tx, account_key, run.run_id) if run.steps else ())
     merged = run if stored is None else merge_runs(stored, run)
     first_seen_at = now if row is None else min(row.first_seen_at, now)
@@ -65,8 +114,8 @@ def save_run(
 
 def touch_run(tx: Connection, account_key: int, run_id: int) -> None:
     """Count a change of what belongs to a run; the caller holds the account's lock."""
-    here = (runs.c.account_key == account_key) & (runs.c.run_id == run_id)
-    tx.execute(update(runs).where(here).values(revision=raise_revision(tx, account_key)))
+    revision = raise_revision(tx, account_key)
+    tx.execute(_TOUCH, {"of_account": account_key, "of_run": run_id, "raised": revision})
 
 
 def save_artifact_records(tx: Connection, account_key: int, run_id: int, records: Iterable[ArtifactRecord]) -> None:
@@ -89,9 +138,7 @@ def save_artifact_records(tx: Connection, account_key: int, run_id: int, records
 
 def list_artifact_records(tx: Connection, account_key: int, run_id: int) -> list[ArtifactRecord]:
     """List how it stands with the artifacts of a run."""
-    here = (run_artifacts.c.account_key == account_key) & (run_artifacts.c.run_id == run_id)
-    order = (run_artifacts.c.step_index, run_artifacts.c.path)
-    return [_artifact_record(row) for row in tx.execute(select(run_artifacts).where(here).order_by(*order))]
+    return [_artifact_record(row) for row in tx.execute(_ARTIFACTS, {"of_account": account_key, "of_run": run_id})]
 
 
 def list_due_artifacts(tx: Connection, account_key: int, now: datetime, limit: int) -> list[DueArtifact]:
@@ -158,19 +205,9 @@ def count_runs_with_open_artifacts(tx: Connection, account_key: int) -> int:
 
 def recount_hour(tx: Connection, account_key: int, job_id: int | None, hour: datetime) -> None:
     """Count the runs of a job that stand in an hour anew: from the runs, so that a repeat changes nothing."""
-    counted = run_hours.c
-    here = (counted.account_key == account_key) & (counted.hour == hour) & (counted.job_id == (job_id or 0))
-    tx.execute(delete(run_hours).where(here))
-    keys = (_or_zero(runs.c.project_id), _or_zero(runs.c.environment_id), runs.c.status)
-    query = select(
-        runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys, func.count(),
-        func.sum(_micros_between(runs.c.started_at, runs.c.finished_at)),
-        func.sum(_micros_between(runs.c.created_at, runs.c.started_at)),
-    )  # fmt: skip
-    query = query.where((runs.c.account_key == account_key) & (runs.c.job_id == job_id) & (runs.c.hour == hour))
-    names = ["account_key", "hour", "job_id", "project_id", "environment_id", "status", "runs", "elapsed", "queued"]
-    grouped = query.group_by(runs.c.account_key, runs.c.hour, _or_zero(runs.c.job_id), *keys)
-    tx.execute(insert(run_hours).from_select(names, grouped))
+    place = {"of_account": account_key, "of_job": job_id or 0, "of_hour": hour}
+    tx.execute(_FORGET_HOUR, place)
+    tx.execute(_COUNT_JOBLESS if job_id is None else _COUNT_JOB, place)
 
 
 def read_run(row: Any, steps: tuple[RunStep, ...] = ()) -> Run:
@@ -201,9 +238,7 @@ def _clean(value: Any) -> Any:
 
 
 def _list_steps(tx: Connection, account_key: int, run_id: int) -> tuple[RunStep, ...]:
-    here = (run_steps.c.account_key == account_key) & (run_steps.c.run_id == run_id)
-    rows = tx.execute(select(run_steps).where(here).order_by(run_steps.c.step_index))
-    return tuple(read_step(row) for row in rows)
+    return tuple(read_step(row) for row in tx.execute(_STEPS, {"of_account": account_key, "of_run": run_id}))
 
 
 def read_step(row: Any) -> RunStep:
@@ -238,8 +273,7 @@ def _save_observation(
     document = None if context is None else asdict(context)
     digest = b"" if document is None else hashlib.blake2b(to_json(document).encode(), digest_size=16).digest()
     key = {"account_key": account_key, "run_id": run_id, "way": way.value, "context_hash": digest}
-    here = [observations.c[name] == value for name, value in key.items()]
-    seen_at = tx.execute(select(observations.c.first_seen_at).where(*here)).scalar()
+    seen_at = tx.execute(_SEEN_AT, key).scalar()
     if seen_at is None or now < seen_at:
         upsert(tx, observations, [{**key, "first_seen_at": now, "context": document}])
     return seen_at is None
@@ -256,12 +290,3 @@ def _save_amendment(
 def _artifact_record(row: Any) -> ArtifactRecord:
     facts: Mapping[str, Any] = {field.name: getattr(row, field.name) for field in fields(ArtifactRecord)}
     return ArtifactRecord(**{**facts, "state": ArtifactState(row.state)})
-
-
-def _or_zero(column: Any) -> Any:
-    return func.coalesce(column, literal_column("0"))
-
-
-def _micros_between(start: Any, end: Any) -> Any:
-    span = type_coerce(end, BigInteger) - type_coerce(start, BigInteger)
-    return case((span > _LONGEST_COUNTED, _LONGEST_COUNTED), (span > 0, span), else_=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -44,14 +45,18 @@ def upsert(tx: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, k
     """Write rows by primary key, the later one wins; columns in `keep` stay as they are where the row exists."""
     if not rows:
         return
-    statement = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+    tx.execute(_upsert(tx.dialect.name, table, frozenset(rows[0]) - frozenset(keep)), rows)
+
+
+@cache
+def _upsert(dialect: str, table: Table, changed: frozenset[str]) -> Any:
+    """Build the statement once for each shape of rows: building costs more than executing."""
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     key = [column.name for column in table.primary_key]
-    kept = {*key, *keep}
-    changes = {name: statement.excluded[name] for name in rows[0] if name not in kept}
-    if changes:
-        tx.execute(statement.on_conflict_do_update(index_elements=key, set_=changes), rows)
-    else:
-        tx.execute(statement.on_conflict_do_nothing(index_elements=key), rows)
+    changes = {name: statement.excluded[name] for name in sorted(changed - set(key))}
+    if not changes:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    return statement.on_conflict_do_update(index_elements=key, set_=changes)
 
 
 def insert_rows(tx: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
