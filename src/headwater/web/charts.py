@@ -21,6 +21,8 @@ PLOT_HEIGHT = 144
 LEAST_PIECE = 2.0
 LANE_HEIGHT = 22
 MOST_BLOCKS = 1500
+_ORDINARY_WIDTH = 960
+_CHARACTER_WIDTH = 6.2
 _STEPS = (3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 2 * 86_400, 5 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400)
 
 
@@ -228,7 +230,7 @@ def _block(item: ExecutionSummary, start: datetime, end: datetime, place: tuple[
         width=width,
         wait=round(min(waited / took, 1.0) * 100, 1),
         look="error" if item.is_failed else look_of(item.status),
-        label=item.name,
+        label=fit(item.name, width),
         title=f"{said}; on the critical path" if item.is_critical else said,
         is_critical=item.is_critical,
     )
@@ -237,7 +239,15 @@ def _block(item: ExecutionSummary, start: datetime, end: datetime, place: tuple[
 def _band(step: StepSummary, place: tuple[float, float], took: timedelta) -> Band:
     label = f"{step.index} {step.name}"
     title = f"Step {label}: {step.status}, {say_span(took.total_seconds())}"
-    return Band(x=place[0], width=place[1], look=look_of(step.status), label=label, title=title)
+    return Band(x=place[0], width=place[1], look=look_of(step.status), label=fit(label, place[1]), title=title)
+
+
+def fit(label: str, width: float) -> str:
+    """Cut a label to what a shape holds that takes this much of a chart of ordinary width, in percent."""
+    room = int((width / 100 * _ORDINARY_WIDTH - 8) / _CHARACTER_WIDTH)
+    if len(label) <= room:
+        return label
+    return label[: room - 1] + "…" if room >= 5 else ""
 
 
 def _mark_spans(whole: float) -> tuple[Mark, ...]:

@@ -1,6 +1,6 @@
 """The one guard of every route. What a route does not declare is not served: the application refuses to start.
 
-A route declares the least role that may use it with `role=`, or `role=PUBLIC`; the public ones are listed here, exactly.
+A route declares the least role that may use it with `role=`, or `role=PUBLIC`; the public ones are listed here.
 Browsers prove who they are with a session cookie, programs with `Authorization: Bearer`, and never in an address.
 """
 

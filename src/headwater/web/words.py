@@ -25,6 +25,8 @@ LOOKS = {
 RUN_STATUSES = ("success", "error", "cancelled", "running", "starting", "queued", "unknown")
 """The statuses of a run in the order legends and forms give them."""
 
+_UNITS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
 STALE_SECONDS = 300
 """An account that was read longer ago than this is said to be late."""
 
@@ -38,7 +40,7 @@ def look_of(status: str | None) -> str:
 
 
 def say_span(seconds: float | None) -> str:
-    """Say a span: 0.4 s, 41 s, 3 min 12 s, 1 h 05 min, 2 d 3 h; a dash where it is not known."""
+    """Say a span: 0.4 s, 41 s, 3 min 12 s, 1 h 05 min, 6 h, 2 d 03 h; a dash where it is not known."""
     if seconds is None:
         return "–"
     if seconds < 0:
@@ -46,16 +48,12 @@ def say_span(seconds: float | None) -> str:
     if round(seconds, 1) < 10:
         return f"{seconds:.1f} s" if round(seconds, 1) % 1 else f"{seconds:.0f} s"
     whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(hours, 24)
-    return f"{days:,} d {hours} h"
+    for size, unit, smaller_size, smaller in _UNITS:
+        if whole >= size:
+            count, rest = divmod(whole, size)
+            rest //= smaller_size
+            return f"{count:,} {unit} {rest:02d} {smaller}" if rest else f"{count:,} {unit}"
+    return f"{whole} s"
 
 
 def say_number(number: float | None) -> str:
