@@ -9,6 +9,7 @@ from headwater.simulator.repertoire import Repertoire
 _SLOT = timedelta(hours=48)
 _BEFORE_START = 0.8
 _NIGHT = timedelta(hours=1, minutes=45)
+_OFTEN = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,12 @@ class Episodes:
         chance = stream(self._seed, "episode", project, slot)
         if slot == 0:
             # Before the last night's jobs, so that they are in trouble and what hangs on them.
-            midnight = (self._start - timedelta(hours=7)).replace(hour=0, minute=0, second=0, microsecond=0)
-            began_at = midnight + _NIGHT
+            began_at = _midnight(self._start - timedelta(hours=7)) + _NIGHT
             ended_at = self._start + timedelta(hours=chance.uniform(1.5, 5))
         else:
             began_at = self._start + _SLOT * (slot - _BEFORE_START) + timedelta(hours=chance.uniform(1, 24))
+            if chance.random() < _OFTEN:
+                began_at = _midnight(began_at + timedelta(days=1)) + _NIGHT * chance.uniform(0.1, 1)
             ended_at = began_at + timedelta(hours=chance.uniform(7, 20))
         scenarios = self._repertoire.scenarios(project, began_at)
         if not scenarios:
@@ -54,3 +56,7 @@ class Episodes:
         # In turn, so that while a revision is live each of its troubles is seen.
         stream(self._seed, "turns", project, *scenarios).shuffle(scenarios)
         return Episode(scenarios[slot % len(scenarios)], began_at, ended_at)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -41,13 +41,13 @@ class Repertoire:
         return next((name for name, until in phases if done < until), phases[-1][0] if phases else "")
 
     def scenarios(self, project: str, moment: datetime, job: str | None = None) -> list[str]:
-        """The troubles that fit the revision live at a moment, those first that spoil most jobs."""
+        """The troubles that fit the revision live at a moment, those first that spoil most jobs of production."""
         jobs: dict[str, set[str]] = defaultdict(set)
         for (owner, name, scenario), found in self._by_key.items():
             if owner == project and scenario != HEALTHY and job in (None, name):
                 for recording in found:
                     if self._fits(recording, moment):
-                        jobs[scenario] |= set() if recording.succeeded else {name}
+                        jobs[scenario] |= set() if recording.succeeded or name == "ci" else {name}
         return sorted(jobs, key=lambda scenario: (-len(jobs[scenario]), scenario))
 
     def trouble(self, project: str, job: str, scenario: str, moment: datetime, chance: Random) -> Recording | None:
