@@ -35,6 +35,7 @@ def lines(report: ConnectionReport) -> dict[str, tuple[bool | None, str]]:
 
 
 def test_a_good_connection_says_what_it_sees() -> None:
+    """A good connection says what it sees."""
     report = judge(GOOD, ADDRESS)
     assert report.is_usable
     assert (report.account, report.token_kind) == (SHOP, TokenKind.SERVICE)
@@ -50,6 +51,7 @@ def test_a_good_connection_says_what_it_sees() -> None:
 
 
 def test_a_personal_token_names_its_person_and_is_not_told_off_for_what_the_person_may() -> None:
+    """A personal token names its person and is not told off for what the person may."""
     user = User(user_id=3, email="ann@example.com")
     report = judge(replace(GOOD, user=user, token_prefix="", can_read_tokens=True), ADDRESS)
     assert report.token_kind is TokenKind.PERSONAL
@@ -58,6 +60,7 @@ def test_a_personal_token_names_its_person_and_is_not_told_off_for_what_the_pers
 
 
 def test_a_token_that_may_more_than_needed_is_usable_and_hears_of_it_once() -> None:
+    """A token that may more than needed is usable and hears of it once."""
     report = judge(replace(GOOD, can_read_tokens=True), ADDRESS)
     assert report.is_usable
     assert [check.ok for check in report.checks if check.name == "privileges"] == [None]
@@ -67,6 +70,7 @@ def test_a_token_that_may_more_than_needed_is_usable_and_hears_of_it_once() -> N
 @pytest.mark.parametrize("noun", ["projects", "environments", "jobs", "runs"])
 @pytest.mark.parametrize("error", [AccessDenied("no", status=403), NotVisible("no", status=404)])
 def test_each_missing_permission_is_named(noun: str, error: DbtCloudError) -> None:
+    """Each missing permission is named."""
     counts = dict(GOOD.counts or {}) | {noun: error}
     report = judge(replace(GOOD, counts=counts), ADDRESS)
     assert not report.is_usable
@@ -76,6 +80,7 @@ def test_each_missing_permission_is_named(noun: str, error: DbtCloudError) -> No
 
 
 def test_what_could_not_be_found_out_is_not_called_a_missing_permission() -> None:
+    """What could not be found out is not called a missing permission."""
     counts = dict(GOOD.counts or {}) | {"jobs": ServerFault("It is in trouble (502).", status=502)}
     report = judge(replace(GOOD, counts=counts), ADDRESS)
     assert not report.is_usable
@@ -84,6 +89,7 @@ def test_what_could_not_be_found_out_is_not_called_a_missing_permission() -> Non
 
 
 def test_a_token_that_is_granted_no_project_is_not_usable_but_an_account_without_runs_is() -> None:
+    """A token that is granted no project is not usable but an account without runs is."""
     nothing = dict.fromkeys(GOOD.counts or {}, 0)
     report = judge(replace(GOOD, counts=nothing), ADDRESS)
     assert not report.is_usable
@@ -94,6 +100,7 @@ def test_a_token_that_is_granted_no_project_is_not_usable_but_an_account_without
 
 
 def test_another_account_is_named_where_the_id_is_wrong() -> None:
+    """Another account is named where the id is wrong."""
     hidden = replace(GOOD, accounts=(OTHER,), account=NotVisible("no", status=404))
     report = judge(hidden, ADDRESS)
     assert not report.is_usable
@@ -104,6 +111,7 @@ def test_another_account_is_named_where_the_id_is_wrong() -> None:
 
 
 def test_a_locked_account_is_not_usable() -> None:
+    """A locked account is not usable."""
     report = judge(replace(GOOD, account=replace(SHOP, is_locked=True)), ADDRESS)
     assert report.sentence == "Account 7, Jaffle Shop, is locked by dbt Cloud."
     assert not report.is_usable
@@ -122,6 +130,7 @@ def test_a_locked_account_is_not_usable() -> None:
 def test_where_the_first_question_fails_nothing_else_is_claimed(
     error: DbtCloudError, name: str, ok: bool | None
 ) -> None:
+    """Where the first question fails nothing else is claimed."""
     report = judge(Probes(accounts=error), ADDRESS)
     assert not report.is_usable
     assert lines(report)[name][0] is ok
@@ -129,6 +138,7 @@ def test_where_the_first_question_fails_nothing_else_is_claimed(
 
 
 def test_an_allow_list_is_told_from_a_missing_permission() -> None:
+    """An allow list is told from a missing permission."""
     denied = AccessDenied("It lets nobody in from this address (403).", status=403)
     report = judge(Probes(accounts=denied, account=denied), ADDRESS)
     assert lines(report)["reachable"][0] is True
@@ -151,6 +161,7 @@ def test_an_allow_list_is_told_from_a_missing_permission() -> None:
     ],
 )
 def test_a_server_that_is_not_the_right_one_gives_a_report_and_no_exception(behaviour, name: str, words: str) -> None:
+    """A server that is not the right one gives a report and no exception."""
     with EvilServer(behaviour) as server, open_transport(deadline=0.5) as transport:
         client = Client(AccountAddress(server.origin, 7), Secret("canary-7f3a9"), transport, sleep=lambda _: None)
         report = check_connection(client)

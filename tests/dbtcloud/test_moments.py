@@ -38,6 +38,7 @@ MOMENT = datetime(2021, 12, 7, 10, 32, 24, 326116, tzinfo=UTC)
     ],
 )
 def test_each_form_is_read_as_utc(text: str | float | None, moment: datetime | None) -> None:
+    """Each form is read as utc."""
     assert read_moment(text) == moment
     assert moment is None or read_moment(text).tzinfo is UTC  # type: ignore[union-attr]
 
@@ -48,6 +49,7 @@ def test_each_form_is_read_as_utc(text: str | float | None, moment: datetime | N
      "9999-12-31 23:59:59-23:59", "2021-12-07T10:32:24+99:00", "٢٠٢١-12-07T10:32:24Z"],
 )  # fmt: skip
 def test_anything_else_is_a_value_error_that_repeats_nothing(text: str | float) -> None:
+    """Anything else is a value error that repeats nothing."""
     with pytest.raises(ValueError, match=r"^not a point in time$"):
         read_moment(text)
 
@@ -61,12 +63,14 @@ zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(mi
 
 @given(st.datetimes(EARLIEST, LATEST, timezones=zones), st.sampled_from(" T"))
 def test_what_is_written_is_read_again(moment: datetime, separator: str) -> None:
+    """What is written is read again."""
     assert read_moment(moment.isoformat(separator)) == moment
     assert read_moment(write_moment(moment)) == moment
 
 
 @given(st.text(max_size=40) | st.floats() | st.integers(-(2**63), 2**63 - 1))
 def test_any_value_gives_a_moment_nothing_or_a_value_error(value: str | float) -> None:
+    """Any value gives a moment nothing or a value error."""
     try:
         moment = read_moment(value)
     except ValueError:

@@ -37,6 +37,7 @@ from headwater.errors import OriginRefused
     ],
 )
 def test_an_address_as_people_paste_it_gives_its_origin(pasted: str, origin: str) -> None:
+    """An address as people paste it gives its origin."""
     assert read_origin(pasted) == origin
     assert read_origin(origin) == origin
 
@@ -55,6 +56,7 @@ def test_an_address_as_people_paste_it_gives_its_origin(pasted: str, origin: str
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_with_a_sentence_that_repeats_no_secret(pasted: str) -> None:
+    """Anything else is refused with a sentence that repeats no secret."""
     with pytest.raises(OriginRefused) as refused:
         read_origin(pasted)
     assert refused.value.message.endswith(".")
@@ -63,6 +65,7 @@ def test_anything_else_is_refused_with_a_sentence_that_repeats_no_secret(pasted:
 
 @given(st.text(max_size=60))
 def test_any_text_gives_an_origin_or_a_refusal(text: str) -> None:
+    """Any text gives an origin or a refusal."""
     try:
         origin = read_origin(text)
     except OriginRefused:
@@ -80,6 +83,7 @@ def test_any_text_gives_an_origin_or_a_refusal(text: str) -> None:
     ],
 )  # fmt: skip
 def test_a_web_form_may_not_name_an_address_of_our_own_network(host: str) -> None:
+    """A web form may not name an address of our own network."""
     assert is_private_origin(f"https://{host}")
     assert read_origin(f"https://{host}") == f"https://{host}" or ":" in host
     with pytest.raises(OriginRefused, match="private network"):
@@ -88,11 +92,13 @@ def test_a_web_form_may_not_name_an_address_of_our_own_network(host: str) -> Non
 
 @pytest.mark.parametrize("host", ["cloud.getdbt.com", "ab123.us1.dbt.com", "8.8.8.8", "[2606:4700::1]"])
 def test_a_web_form_may_name_a_public_address(host: str) -> None:
+    """A web form may name a public address."""
     assert not is_private_origin(f"https://{host}")
     assert read_origin(f"https://{host}", allow_private=False) == f"https://{host}"
 
 
 def test_plain_http_beyond_loopback_needs_permission() -> None:
+    """Plain http beyond loopback needs permission."""
     assert read_origin("http://dbt.lan", allow_http=True) == "http://dbt.lan"
     with pytest.raises(OriginRefused, match="without encryption"):
         read_origin("http://dbt.lan")
@@ -100,5 +106,6 @@ def test_plain_http_beyond_loopback_needs_permission() -> None:
 
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_inside_ipv6_is_as_private_as_itself(address: ipaddress.IPv4Address) -> None:
+    """An ipv4 address inside ipv6 is as private as itself."""
     for inside in (f"::ffff:{address}", f"64:ff9b::{address}"):
         assert is_private_address(ipaddress.ip_address(inside)) == is_private_address(address)

@@ -27,11 +27,13 @@ ENDLESS = RetryPolicy(patience=float("inf"))
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_passing_trouble_is_tried_again(status: int) -> None:
+    """A passing trouble is tried again."""
     assert next_wait(Attempt(number=1, elapsed=0, status=status), ENDLESS, 0.5) is not None
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 410, 418, 501, 505])
 def test_a_verdict_is_not_asked_for_twice(status: int) -> None:
+    """A verdict is not asked for twice."""
     assert next_wait(Attempt(number=1, elapsed=0, status=status), ENDLESS, 0.5) is None
 
 
@@ -49,6 +51,7 @@ def test_a_verdict_is_not_asked_for_twice(status: int) -> None:
 def test_a_request_with_an_effect_is_repeated_only_if_it_was_never_sent(
     failure: Failure, reads_again: bool, writes_again: bool
 ) -> None:
+    """A request with an effect is repeated only if it was never sent."""
     for has_effect, again in ((False, reads_again), (True, writes_again)):
         attempt = Attempt(number=1, elapsed=0, failure=failure, has_effect=has_effect)
         assert (next_wait(attempt, ENDLESS, 0.5) is not None) is again
@@ -58,6 +61,7 @@ def test_a_request_with_an_effect_is_repeated_only_if_it_was_never_sent(
 def test_of_the_answers_to_a_request_with_an_effect_only_429_says_that_nothing_happened(
     status: int, again: bool
 ) -> None:
+    """Of the answers to a request with an effect only 429 says that nothing happened."""
     attempt = Attempt(number=1, elapsed=0, status=status, has_effect=True)
     assert (next_wait(attempt, ENDLESS, 0.5) is not None) is again
 
@@ -77,6 +81,7 @@ chances = st.floats(0, 1, exclude_max=True)
 def test_a_wait_is_never_shorter_than_retry_after_and_never_ends_past_the_deadline(
     attempt: Attempt, chance: float, patience: float
 ) -> None:
+    """A wait is never shorter than retry after and never ends past the deadline."""
     wait = next_wait(attempt, RetryPolicy(patience=patience), chance)
     if wait is None:
         return
@@ -87,10 +92,12 @@ def test_a_wait_is_never_shorter_than_retry_after_and_never_ends_past_the_deadli
 
 @given(attempts, chances)
 def test_without_patience_there_is_one_try(attempt: Attempt, chance: float) -> None:
+    """Without patience there is one try."""
     assert next_wait(attempt, NO_RETRY, chance) is None
 
 
 def test_waits_double_up_to_the_longest_and_are_spread_by_chance() -> None:
+    """Waits double up to the longest and are spread by chance."""
     most = [next_wait(Attempt(number=n, elapsed=0, status=500), RetryPolicy(), 1.0) for n in range(1, 9)]
     least = [next_wait(Attempt(number=n, elapsed=0, status=500), RetryPolicy(), 0.0) for n in range(1, 9)]
     assert most == pytest.approx([0.5, 1, 2, 4, 8, 16, 30, 30])
@@ -98,6 +105,7 @@ def test_waits_double_up_to_the_longest_and_are_spread_by_chance() -> None:
 
 
 def test_a_429_without_a_word_keeps_everybody_out_for_as_long_as_dbt_cloud_says_a_limit_lasts() -> None:
+    """A 429 without a word keeps everybody out for as long as dbt cloud says a limit lasts."""
     attempt = Attempt(number=1, elapsed=0, status=429)
     assert earliest_return(attempt) == COOL_DOWN
     assert next_wait(attempt, RetryPolicy(patience=COOL_DOWN), 0.5) is None
@@ -133,10 +141,12 @@ def date(seconds: float) -> str:
     ],
 )
 def test_retry_after_is_read_in_each_of_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+    """Retry after is read in each of its forms."""
     assert read_retry_after(headers, NOON) == seconds
 
 
 @given(st.text(max_size=40))
 def test_any_retry_after_is_survived(value: str) -> None:
+    """Any retry after is survived."""
     seconds = read_retry_after({"retry-after": value}, NOON)
     assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER
