@@ -50,13 +50,14 @@ class StepCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectedArtifact:
-    """One artifact of one step as dbt Cloud gave it; `body` only where the state is STORED."""
+    """One artifact of one step as dbt Cloud gave it; `body` only where the state is STORED and it was not read yet."""
 
     step_index: int
     path: str
     state: ArtifactState
     reason: str = ""
     body: bytes | None = None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from headwater.sync.plan import (
     next_backfill_window,
     retry_detail,
 )
-from headwater.sync.record import Recorded, record_run
+from headwater.sync.record import PreparedRun, prepare_run, write_run
 
 FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Collected"]]
 """Applies a function to each run id, in order; builtin `map`, or a pool's that works on several at once."""
@@ -46,6 +46,7 @@ FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Colle
 Noun = TypeVar("Noun")
 
 _LISTED_AT_ONCE = 100
+_WRITTEN_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +163,16 @@ def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
         due = list_due_artifacts(tx, sync.account_key, now, limit * 4)
     run_ids = list(dict.fromkeys(artifact.run_id for artifact in due))[:limit]
     report = PassReport()
+    prepared: list[PreparedRun] = []
     for collected in sync.fan_out(lambda run_id: collect_run(sync, run_id), run_ids):
-        report += _record(sync, collected)
-    return report
+        if collected.run is None:
+            report += _note_failure(sync, collected)
+            continue
+        prepared.append(prepare_run(sync.store, sync.account_key, collected.run))
+        if len(prepared) == _WRITTEN_AT_ONCE:
+            report += _write(sync, prepared)
+            prepared = []
+    return report + _write(sync, prepared)
 
 
 def collect_run(sync: AccountSync, run_id: int) -> Collected:
@@ -188,18 +196,29 @@ def collect_run(sync: AccountSync, run_id: int) -> Collected:
     return Collected(run_id=run_id, run=collected)
 
 
-def _record(sync: AccountSync, collected: Collected) -> PassReport:
+def _write(sync: AccountSync, prepared: list[PreparedRun]) -> PassReport:
+    """Write several runs in one transaction: a backfill would otherwise spend its time on commits."""
+    if not prepared:
+        return PassReport()
     now = sync.store.now()
-    if collected.run is None:
-        assert collected.error is not None  # noqa: S101  one of the two is there
-        with sync.store.write() as tx:
-            known = list_artifact_records(tx, sync.account_key, collected.run_id)
-            attempts = next((record.attempts for record in known if record.path == DETAIL), 0)
-            record = retry_detail(collected.error, attempts, now)
-            save_artifact_records(tx, sync.account_key, collected.run_id, (record,))
-        return PassReport(faults=(f"Run {collected.run_id}: {collected.error}",))
-    recorded: Recorded = record_run(sync.store, sync.account_key, collected.run, Way.POLL, now)
-    return PassReport(runs_collected=1, artifacts_stored=recorded.artifacts_stored, faults=recorded.faults)
+    with sync.store.write() as tx:
+        recorded = [write_run(tx, run, Way.POLL, now) for run in prepared]
+    return PassReport(
+        runs_collected=len(recorded),
+        artifacts_stored=sum(run.artifacts_stored for run in recorded),
+        faults=tuple(fault for run in recorded for fault in run.faults),
+    )
+
+
+def _note_failure(sync: AccountSync, collected: Collected) -> PassReport:
+    assert collected.error is not None  # noqa: S101  without a run there is an error
+    now = sync.store.now()
+    with sync.store.write() as tx:
+        known = list_artifact_records(tx, sync.account_key, collected.run_id)
+        attempts = next((record.attempts for record in known if record.path == DETAIL), 0)
+        record = retry_detail(collected.error, attempts, now)
+        save_artifact_records(tx, sync.account_key, collected.run_id, (record,))
+    return PassReport(faults=(f"Run {collected.run_id}: {collected.error}",))
 
 
 def _list_window(sync: AccountSync, start: datetime, end: datetime) -> PassReport:

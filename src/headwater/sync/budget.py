@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from headwater.store.budgets import block_requests_until, claim_requests
 from headwater.store.database import Store
 
-_CLAIMED_AT_ONCE = 10
 _CLAIM_LASTS = timedelta(seconds=5)
 _LONGEST_SLEEP = 5.0
 
@@ -30,11 +29,12 @@ class StoreBudget:
 
     def claim(self) -> None:
         """Claim one request, waiting until there is one to claim."""
+        wanted = max(1, min(self.per_minute // 100, 100))
         with self._lock:
             while not self._take():
                 now = self.store.now()
                 with self.store.write() as tx:
-                    claim = claim_requests(tx, self.account_key, _CLAIMED_AT_ONCE, per_minute=self.per_minute, now=now)
+                    claim = claim_requests(tx, self.account_key, wanted, per_minute=self.per_minute, now=now)
                 self._left, self._valid_until = claim.granted, now + _CLAIM_LASTS
                 if claim.granted == 0:
                     seconds = min(claim.wait.total_seconds(), _LONGEST_SLEEP)

@@ -68,7 +68,7 @@ def settle(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) 
         state=artifact.state,
         reason=artifact.reason,
         attempts=attempts + 1,
-        size_bytes=len(artifact.body) if artifact.body is not None else None,
+        size_bytes=artifact.size_bytes,
     )
     if artifact.state is ArtifactState.ABSENT:
         wait = _late_wait(artifact, run, attempts, now)

@@ -61,54 +61,91 @@ class Recorded:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRun:
+    """A collected run whose artifacts are read, ready to be written."""
+
+    scope: Scope
+    collected: CollectedRun
+    read: ReadRun
+
+
 def record_run(store: Store, account_key: int, collected: CollectedRun, way: Way, now: datetime) -> Recorded:
     """Record a collected run: read its artifacts, then write everything in one transaction.
 
     Any run may come in any order, in parts and again; what is stored already stays, and changes nothing.
     """
+    prepared = prepare_run(store, account_key, collected)
+    with store.write() as tx:
+        return write_run(tx, prepared, way, now)
+
+
+def prepare_run(store: Store, account_key: int, collected: CollectedRun) -> PreparedRun:
+    """Read a run's artifacts, outside of any writing; their bytes are not kept."""
     run = collected.run
     scope = Scope(account_key, run.project_id or 0, run.environment_id or 0)
     read = read_artifacts(store, scope, collected.artifacts)
-    with store.write() as tx:
-        if collected.project is not None:
-            save_projects(tx, account_key, (collected.project,))
-        if collected.environment is not None:
-            save_environments(tx, account_key, (collected.environment,))
-        if collected.job is not None:
-            save_jobs(tx, account_key, (collected.job,))
-        saved = save_run(tx, account_key, run, way, now, context=collected.airflow)
-        manifest_keys = {
-            row.invocation.step_index: row.manifest_key
-            for row in list_run_invocations(tx, account_key, run.run_id)
-            if row.manifest_key is not None
-        }
-        for index, step_manifest in read.manifests.items():
-            manifest_keys[index] = step_manifest.known_key or save_manifest(
-                tx, scope, _found(step_manifest), step_manifest.fingerprint, now
+    sized = tuple(replace(artifact, body=None, size_bytes=_size(artifact)) for artifact in collected.artifacts)
+    return PreparedRun(scope=scope, collected=replace(collected, artifacts=sized), read=read)
+
+
+def write_run(tx: Connection, prepared: PreparedRun, way: Way, now: datetime) -> Recorded:
+    """Write a prepared run within a transaction of the caller's."""
+    collected, read, account_key = prepared.collected, prepared.read, prepared.scope.account_key
+    _write_places(tx, account_key, collected)
+    saved = save_run(tx, account_key, collected.run, way, now, context=collected.airflow)
+    manifest_keys = _write_manifests(tx, prepared, now)
+    for step in collected.run.steps:
+        invocation = _invocation(collected.run.run_id, step, read)
+        if invocation is not None:
+            save_invocation(
+                tx,
+                prepared.scope,
+                invocation,
+                read.results.get(step.index),
+                read.sources.get(step.index),
+                manifest_key=_manifest_key(step, collected.run.steps, manifest_keys),
+                run_id=collected.run.run_id,
+                now=now,
             )
-        for step in run.steps:
-            invocation = _invocation(run.run_id, step, read)
-            if invocation is not None:
-                save_invocation(
-                    tx,
-                    scope,
-                    invocation,
-                    read.results.get(step.index),
-                    read.sources.get(step.index),
-                    manifest_key=_manifest_key(step, run.steps, manifest_keys),
-                    run_id=run.run_id,
-                    now=now,
-                )
-            if step.index in read.catalogs:
-                save_catalog(tx, scope, read.catalogs[step.index], now)
-        records = tuple(_each_record(collected, read, _attempts(tx, account_key, run.run_id), now))
-        save_artifact_records(tx, account_key, run.run_id, records)
+        if step.index in read.catalogs:
+            save_catalog(tx, prepared.scope, read.catalogs[step.index], now)
+    records = tuple(_each_record(collected, read, _attempts(tx, account_key, collected.run.run_id), now))
+    save_artifact_records(tx, account_key, collected.run.run_id, records)
     return Recorded(
         saved=saved,
         artifacts_stored=sum(record.state is ArtifactState.STORED for record in records if record.path != DETAIL),
         open_artifacts=sum(record.state.is_open for record in records),
-        faults=tuple(_each_fault(run.run_id, read)),
+        faults=tuple(_each_fault(collected.run.run_id, read)),
     )
+
+
+def _write_places(tx: Connection, account_key: int, collected: CollectedRun) -> None:
+    if collected.project is not None:
+        save_projects(tx, account_key, (collected.project,))
+    if collected.environment is not None:
+        save_environments(tx, account_key, (collected.environment,))
+    if collected.job is not None:
+        save_jobs(tx, account_key, (collected.job,))
+
+
+def _write_manifests(tx: Connection, prepared: PreparedRun, now: datetime) -> dict[int | None, int]:
+    """Write the manifests that are new, and give the key of each step's, those of earlier visits included."""
+    keys = {
+        row.invocation.step_index: row.manifest_key
+        for row in list_run_invocations(tx, prepared.scope.account_key, prepared.collected.run.run_id)
+        if row.manifest_key is not None
+    }
+    for index, found in prepared.read.manifests.items():
+        if found.known_key is None:
+            keys[index] = save_manifest(tx, prepared.scope, _found(found), found.fingerprint, now)
+        else:
+            keys[index] = found.known_key
+    return keys
+
+
+def _size(artifact: CollectedArtifact) -> int | None:
+    return len(artifact.body) if artifact.body is not None else None
 
 
 def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifact, ...]) -> ReadRun:
@@ -227,7 +264,7 @@ def _each_record(
         place = (artifact.step_index, artifact.path)
         reason = read.unreadable.get(place)
         if reason is not None:
-            artifact = replace(artifact, state=ArtifactState.FAILED, reason=reason, body=None)  # noqa: PLW2901
+            artifact = replace(artifact, state=ArtifactState.FAILED, reason=reason)  # noqa: PLW2901
         yield settle(artifact, run, attempts.get(place, 0), now)
 
 
