@@ -100,9 +100,9 @@ def door(observatory: Observatory) -> Door:
 
 
 @contextmanager
-def run_site(door: Door, **options) -> Iterator[Site]:
+def run_site(door: Door, allowed_hosts=()) -> Iterator[Site]:
     """Serve a door on a free port."""
-    server = make_server(shield(build_app(door, **options)))
+    server = make_server(shield(build_app(door), allowed_hosts))
     with listen("127.0.0.1", 0) as listener, urllib3.PoolManager() as pool:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -125,8 +125,8 @@ def serve_door(door: Door):
     """Serve the door with some of it changed."""
 
     @contextmanager
-    def serve(**changes):
-        with run_site(replace(door, **changes)) as running:
+    def serve(*, allowed_hosts=(), **changes):
+        with run_site(replace(door, **changes), allowed_hosts) as running:
             yield running
 
     return serve

@@ -14,7 +14,7 @@ from headwater.web.charts import (
     MOST_BLOCKS,
     PLOT_HEIGHT,
     draw_bars,
-    draw_gantt,
+    draw_gantts,
     draw_spark,
     draw_strip,
     fit,
@@ -158,7 +158,7 @@ def test_gantt_has_a_lane_for_each_thread_in_human_order():
         )
         for index, thread in enumerate(threads)
     ]
-    drawn = draw_gantt(executions, (), START)
+    (drawn,) = draw_gantts(executions, (), START)
 
     assert [lane.label for lane in drawn.lanes] == ["Thread-1", "Thread-2", "Thread-10"]
     assert {(block.x, block.y, block.width, block.wait) for block in drawn.blocks} == {
@@ -182,18 +182,31 @@ def test_gantt_leaves_the_shortest_out_of_a_crowd():
         )
         for index in range(MOST_BLOCKS + 200)
     ]
-    drawn = draw_gantt(crowd, (), START)
+    (drawn,) = draw_gantts(crowd, (), START)
 
     assert (len(drawn.blocks), drawn.hidden) == (MOST_BLOCKS, 200)
     assert any(block.is_critical for block in drawn.blocks)
 
 
-def test_gantt_of_what_never_started_is_none():
+def test_each_step_has_an_axis_of_its_own():
+    """Executions of a step begin at the left edge, whatever came before; steps follow in the order of time."""
+    first = web_reports.make_executions(START)[0]
+    later = replace(first, step_index=2, started_at=START + HOUR, finished_at=START + HOUR * 2)
+    drawn = draw_gantts([later, first], web_reports.make_run_report().steps, START)
+
+    assert [chart.title for chart in drawn] == [
+        "Step 3: Invoke dbt with `dbt build`",
+        "Step 2: Invoke dbt with `dbt deps`",
+    ]
+    assert [chart.blocks[0].x for chart in drawn] == [0, 0]
+
+
+def test_what_never_started_is_not_drawn():
     """Executions that were skipped have no place on a time axis."""
     skipped = replace(web_reports.make_executions(START)[0], started_at=None, finished_at=None)
 
-    assert draw_gantt([skipped], (), START) is None
-    assert draw_gantt([], web_reports.make_run_report().steps, START) is None
+    assert draw_gantts([skipped], (), START) == ()
+    assert draw_gantts([], web_reports.make_run_report().steps, START) == ()
 
 
 @pytest.mark.parametrize(("width", "said"), [(50, "fct_orders"), (8, "fct_orders"), (6, "fct_or…"), (2, "")])
@@ -224,8 +237,8 @@ def test_strips_and_sparks_say_it_by_height_too():
         (59.7, "1 min"),
         (192, "3 min 12 s"),
         (21_600, "6 h"),
-        (3900, "1 h 05 min"),
-        (183_600, "2 d 03 h"),
+        (3900, "1 h 5 min"),
+        (183_600, "2 d 3 h"),
     ],
 )
 def test_spans_are_said_with_two_units_at_most(seconds, said):

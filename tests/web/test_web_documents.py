@@ -1,7 +1,6 @@
 """The documents: the JSON beside each page, its description, and what the SDK hands in."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import web_reports
@@ -9,7 +8,6 @@ import web_reports
 from headwater.errors import StoreBusy, WrongUse
 from headwater.observatory.runs import RunFilter
 from headwater.web import api
-from headwater.web.app import build_app
 from headwater.web.filters import read_runs_question
 
 TWINS = {
@@ -143,17 +141,3 @@ def test_the_openapi_document_describes_every_document(site, tokens):
     assert {"/api/v1/runs/{account}/{run_id}", "/api/v1/collected", "/api/v1/revision", "/healthz"} <= paths
     names = {parameter["name"] for parameter in described["paths"]["/api/v1/runs"]["get"]["parameters"]}
     assert names == {*RunFilter.__dataclass_fields__, "limit", "offset"}
-
-
-def test_every_route_is_documented(door):
-    """docs/reference/http.md has a row for each route."""
-    page = (Path(__file__).parents[2] / "docs/reference/http.md").read_text()
-    routes = {
-        (method, route.path_format)
-        for route in build_app(door).routes
-        for method in route.methods
-        if method not in {"OPTIONS", "HEAD"}
-    }
-
-    for method, path in routes - {("GET", "/api/v1/openapi/{path}"), ("GET", "/api/v1/openapi/openapi.json")}:
-        assert f"`{method} {path}`" in page

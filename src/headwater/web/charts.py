@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from headwater.web.words import STACKING, look_of, say_count, say_day, say_span
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 PLOT_HEIGHT = 144
 LEAST_PIECE = 2.0
 LANE_HEIGHT = 22
+LEAST_WIDTH = 0.08
 MOST_BLOCKS = 1500
 _ORDINARY_WIDTH = 960
 _CHARACTER_WIDTH = 6.2
+_Timed: TypeAlias = "tuple[ExecutionSummary, datetime, datetime]"
 _STEPS = (3600, 3 * 3600, 6 * 3600, 12 * 3600, 86_400, 2 * 86_400, 5 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400)
 
 
@@ -165,21 +167,10 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """A run step over the lanes."""
-
-    x: float
-    width: float
-    look: str
-    label: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gantt:
-    """Executions on a time axis: one lane a thread. `hidden` counts the shortest, left out of a crowd."""
+    """The executions of a step on a time axis: one lane a thread. `hidden` counts the shortest, left out of a crowd."""
 
-    bands: tuple[Band, ...]
+    title: str
     lanes: tuple[Mark, ...]
     blocks: tuple[Block, ...]
     marks: tuple[Mark, ...]
@@ -187,59 +178,53 @@ class Gantt:
     hidden: int
 
 
-def draw_gantt(executions: Sequence[ExecutionSummary], steps: Sequence[StepSummary], now: datetime) -> Gantt | None:
-    """Draw executions over time; None where none has a time."""
-    timed = [(item, item.started_at, item.finished_at or now) for item in executions if item.started_at is not None]
-    if not timed:
-        return None
-    spans = [(step, step.started_at, step.finished_at or now) for step in steps if step.started_at is not None]
-    first = min(start for _, start, _ in (*timed, *spans))
-    last = max(end for _, _, end in (*timed, *spans))
-    whole = max((last - first).total_seconds(), 0.001)
+def draw_gantts(
+    executions: Sequence[ExecutionSummary], steps: Sequence[StepSummary], now: datetime
+) -> tuple[Gantt, ...]:
+    """Draw the executions of each step that has some with a time; what runs still ends now."""
+    names = {step.index: f"Step {step.index}: {step.name}" for step in steps}
+    timed: dict[int | None, list[_Timed]] = {}
+    for item in executions:
+        if item.started_at is not None:
+            timed.setdefault(item.step_index, []).append((item, item.started_at, item.finished_at or now))
+    ordered = sorted(timed, key=lambda index: min(start for _, start, _ in timed[index]))
+    return tuple(_gantt(names.get(index or 0, "Executions"), timed[index]) for index in ordered)
 
-    def place(start: datetime, end: datetime) -> tuple[float, float]:
-        x = (start - first).total_seconds() / whole * 100
-        return round(x, 3), round(max((end - start).total_seconds() / whole * 100, 0.08), 3)
 
-    names = sorted({item.thread or "" for item, _, _ in timed}, key=_natural)
-    rows = {name: LANE_HEIGHT * index for index, name in enumerate(names)}
+def _gantt(title: str, timed: list[_Timed]) -> Gantt:
+    first = min(start for _, start, _ in timed)
+    whole = max((max(end for _, _, end in timed) - first).total_seconds(), 0.001)
+    threads = sorted({item.thread or "" for item, _, _ in timed}, key=_natural)
+    rows = {thread: LANE_HEIGHT * index for index, thread in enumerate(threads)}
     kept = sorted(timed, key=lambda entry: (entry[0].is_critical, entry[2] - entry[1]), reverse=True)[:MOST_BLOCKS]
-    blocks = tuple(
-        _block(item, start, end, place(start, end), rows[item.thread or ""])
-        for item, start, end in sorted(kept, key=lambda entry: (entry[0].is_critical, entry[1]))
-    )
-    bands = tuple(_band(step, place(start, end), end - start) for step, start, end in spans)
+    kept.sort(key=lambda entry: (entry[0].is_critical, entry[1]))
     return Gantt(
-        bands=bands,
-        lanes=tuple(Mark(at=rows[name], label=name or "no thread") for name in names),
-        blocks=blocks,
+        title=title,
+        lanes=tuple(Mark(at=rows[thread], label=thread or "no thread") for thread in threads),
+        blocks=tuple(_block(entry, first, whole, rows[entry[0].thread or ""]) for entry in kept),
         marks=_mark_spans(whole),
-        height=LANE_HEIGHT * len(names),
+        height=LANE_HEIGHT * len(threads),
         hidden=len(timed) - len(kept),
     )
 
 
-def _block(item: ExecutionSummary, start: datetime, end: datetime, place: tuple[float, float], lane: float) -> Block:
+def _block(entry: _Timed, first: datetime, whole: float, lane: float) -> Block:
+    item, start, end = entry
     took = max((end - start).total_seconds(), 0.001)
     waited = max((item.executing_at - start).total_seconds(), 0.0) if item.executing_at is not None else 0.0
-    x, width = place
+    width = round(max(took / whole * 100, LEAST_WIDTH), 3)
     said = f"{item.name}: {item.status}, {say_span(item.elapsed_seconds or took)}"
+    wait = min(waited / took, 1.0)
     return Block(
-        x=x,
+        x=round((start - first).total_seconds() / whole * 100, 3),
         y=lane,
         width=width,
-        wait=round(min(waited / took, 1.0) * 100, 1),
+        wait=round(wait * 100, 1),
         look="error" if item.is_failed else look_of(item.status),
-        label=fit(item.name, width),
+        label=fit(item.name, width * (1 - wait)),
         title=f"{said}; on the critical path" if item.is_critical else said,
         is_critical=item.is_critical,
     )
-
-
-def _band(step: StepSummary, place: tuple[float, float], took: timedelta) -> Band:
-    label = f"{step.index} {step.name}"
-    title = f"Step {label}: {step.status}, {say_span(took.total_seconds())}"
-    return Band(x=place[0], width=place[1], look=look_of(step.status), label=fit(label, place[1]), title=title)
 
 
 def fit(label: str, width: float) -> str:

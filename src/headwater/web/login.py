@@ -20,7 +20,7 @@ _COOKIE_SECONDS = 7 * 86_400
 _FORM_SIZE_LIMIT = 4096
 
 
-# Not sync_to_thread=True: here, where two handlers share a path, Litestar 2.25 then hands on an un-awaited coroutine.
+# Neither of the two says sync_to_thread=True: Litestar 2.25 wraps handlers twice whose path is registered twice.
 @get("/login", role=PUBLIC, sync_to_thread=False, include_in_schema=False)
 def login_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show where to paste a login link; a small module does it where the link was opened."""

@@ -9,7 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from headwater.observatory.access import Role
-from headwater.web.charts import draw_bars, draw_gantt
+from headwater.web.charts import draw_bars, draw_gantts
 from headwater.web.door import door_of
 from headwater.web.filters import read_days, read_runs_question
 from headwater.web.render import page
@@ -54,9 +54,11 @@ def run_page(request: Request[Any, Any, Any], account: FromPath[str], document: 
         "run.html",
         report=report,
         revision=revision,
-        chart=draw_gantt(report.executions, report.steps, report.as_of),
+        charts=draw_gantts(report.executions, report.steps, report.as_of),
         failures=[item for item in ordered if item.is_failed],
         executions=ordered[:_MOST_ROWS],
+        stale=[item for item in report.freshness if item.status != "pass"],
+        fresh=[item for item in report.freshness if item.status == "pass"],
     )
 
 

@@ -40,7 +40,7 @@ def look_of(status: str | None) -> str:
 
 
 def say_span(seconds: float | None) -> str:
-    """Say a span: 0.4 s, 41 s, 3 min 12 s, 1 h 05 min, 6 h, 2 d 03 h; a dash where it is not known."""
+    """Say a span: 0.4 s, 41 s, 3 min 12 s, 1 h 5 min, 6 h, 2 d 3 h; a dash where it is not known."""
     if seconds is None:
         return "–"
     if seconds < 0:
@@ -52,7 +52,7 @@ def say_span(seconds: float | None) -> str:
         if whole >= size:
             count, rest = divmod(whole, size)
             rest //= smaller_size
-            return f"{count:,} {unit} {rest:02d} {smaller}" if rest else f"{count:,} {unit}"
+            return f"{count:,} {unit} {rest} {smaller}" if rest else f"{count:,} {unit}"
     return f"{whole} s"
 
 
