@@ -38,7 +38,7 @@ from headwater.sync.plan import (
     next_backfill_window,
     retry_detail,
 )
-from headwater.sync.record import PreparedRun, prepare_run, write_run
+from headwater.sync.record import Decoded, PreparedRun, prepare_run, write_run
 
 FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Collected"]]
 """Applies a function to each run id, in order; builtin `map`, or a pool's that works on several at once."""
@@ -164,14 +164,15 @@ def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
     run_ids = list(dict.fromkeys(artifact.run_id for artifact in due))[:limit]
     report = PassReport()
     prepared: list[PreparedRun] = []
+    decoded: Decoded = {}
     for collected in sync.fan_out(lambda run_id: collect_run(sync, run_id), run_ids):
         if collected.run is None:
             report += _note_failure(sync, collected)
             continue
-        prepared.append(prepare_run(sync.store, sync.account_key, collected.run))
+        prepared.append(prepare_run(sync.store, sync.account_key, collected.run, decoded))
         if len(prepared) == _WRITTEN_AT_ONCE:
             report += _write(sync, prepared)
-            prepared = []
+            prepared, decoded = [], {}
     return report + _write(sync, prepared)
 
 

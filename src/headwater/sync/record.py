@@ -80,11 +80,18 @@ def record_run(store: Store, account_key: int, collected: CollectedRun, way: Way
         return write_run(tx, prepared, way, now)
 
 
-def prepare_run(store: Store, account_key: int, collected: CollectedRun) -> PreparedRun:
-    """Read a run's artifacts, outside of any writing; their bytes are not kept."""
+Decoded = dict[tuple[Scope, bytes], Manifest]
+"""Manifests that were decoded and are not written yet, by where they belong and fingerprint."""
+
+
+def prepare_run(store: Store, account_key: int, collected: CollectedRun, decoded: Decoded | None = None) -> PreparedRun:
+    """Read a run's artifacts, outside of any writing; their bytes are not kept.
+
+    Runs that are prepared together hand on what was `decoded`: most of them carry the same manifest.
+    """
     run = collected.run
     scope = Scope(account_key, run.project_id or 0, run.environment_id or 0)
-    read = read_artifacts(store, scope, collected.artifacts)
+    read = read_artifacts(store, scope, collected.artifacts, decoded if decoded is not None else {})
     sized = tuple(replace(artifact, body=None, size_bytes=_size(artifact)) for artifact in collected.artifacts)
     return PreparedRun(scope=scope, collected=replace(collected, artifacts=sized), read=read)
 
@@ -148,7 +155,7 @@ def _size(artifact: CollectedArtifact) -> int | None:
     return len(artifact.body) if artifact.body is not None else None
 
 
-def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifact, ...]) -> ReadRun:
+def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifact, ...], decoded: Decoded) -> ReadRun:
     """Read what was collected; a manifest whose fingerprint the store knows is not decoded."""
     read = ReadRun()
     bodies = [(artifact, artifact.body) for artifact in artifacts if artifact.body is not None]
@@ -163,7 +170,7 @@ def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifac
     for artifact, body in bodies:
         if artifact.path == MANIFEST:
             with _Noting(read, artifact):
-                read.manifests[artifact.step_index] = _read_manifest(store, scope, body, needs_code=needs_code)
+                read.manifests[artifact.step_index] = _read_manifest(store, scope, body, decoded, needs_code=needs_code)
     if needs_code:
         _add_compiled_code(read)
     return read
@@ -195,11 +202,14 @@ def _read_results(artifact: CollectedArtifact, body: bytes, read: ReadRun) -> No
         read.catalogs[artifact.step_index] = read_catalog(body)
 
 
-def _read_manifest(store: Store, scope: Scope, body: bytes, *, needs_code: bool) -> StepManifest:
+def _read_manifest(store: Store, scope: Scope, body: bytes, decoded: Decoded, *, needs_code: bool) -> StepManifest:
     fingerprint = fingerprint_manifest(body)
     with store.read() as tx:
         known_key = find_manifest_by_fingerprint(tx, scope, fingerprint)
-    manifest = read_manifest(body) if known_key is None or needs_code else None
+    if known_key is not None and not needs_code:
+        return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=None)
+    manifest = decoded.get((scope, fingerprint)) or read_manifest(body)
+    decoded[scope, fingerprint] = manifest
     return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=manifest)
 
 
