@@ -51,7 +51,7 @@ class Cloud:
 
     def fault(self, kind: str, **details: Any) -> None:
         """Script a fault for the next requests."""
-        self.simulator.control("POST", "faults", {"scripted": [{"kind": kind, **details}]})
+        self.simulator.control("POST", "faults", {"next": [{"kind": kind, **details}]})
 
 
 @contextmanager

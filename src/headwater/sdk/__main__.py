@@ -7,10 +7,11 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from getpass import getpass
 
 from headwater.errors import HeadwaterError
 from headwater.sdk import Outcome, collect_data_from_dbt_cloud, flush_spool
-from headwater.sdk.call import DEFAULT_API
+from headwater.sdk.call import DEFAULT_API, spool_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,12 +28,16 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.command == "flush":
         return _flush()
-    token = os.environ.get("DBT_CLOUD_API_TOKEN") or sys.stdin.readline()
+    token = os.environ.get("DBT_CLOUD_API_TOKEN") or _ask_token()
     result = collect_data_from_dbt_cloud(
         given.account_id, token, given.run_id, given.url, wait=given.wait, timeout=given.timeout
     )
     print(json.dumps(asdict(result)))
     return 3 if result.outcome is Outcome.FAILED else 0
+
+
+def _ask_token() -> str:
+    return getpass("dbt Cloud token: ") if sys.stdin.isatty() else sys.stdin.readline()
 
 
 def _flush() -> int:
@@ -41,6 +46,9 @@ def _flush() -> int:
     except HeadwaterError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    except OSError as error:
+        print(f"{spool_folder(os.environ)} cannot be read: {error.strerror}. Set HEADWATER_SPOOL.", file=sys.stderr)
+        return 3
     print(json.dumps(asdict(flushed)))
     return 3 if flushed.left or flushed.refused else 0
 

@@ -94,7 +94,8 @@ def flush_spool(environ: Mapping[str, str]) -> Flushed:
 def find_server(environ: Mapping[str, str]) -> Server:
     """Find the server in `HEADWATER_URL` and the ingest token in `HEADWATER_TOKEN`."""
     token = environ.get("HEADWATER_TOKEN")
-    return Server(environ.get("HEADWATER_URL") or DEFAULT_SERVER, Secret(token) if token else None)
+    url = environ.get("HEADWATER_URL") or DEFAULT_SERVER
+    return Server(url, _secret(token, "HEADWATER_TOKEN") if token else None)
 
 
 def spool_folder(environ: Mapping[str, str]) -> Path:
@@ -143,7 +144,10 @@ def _collect(request: _Request, run_id: int, airflow: AirflowContext | None) -> 
     address = AccountAddress(read_origin(request.url), _number(request.account_id, "dbt_cloud_account_id"))
     with open_transport(deadline=min(request.timeout, 60.0)) as transport:
         client = Client(
-            address, Secret(request.token or ""), transport, policy=RetryPolicy(patience=min(request.timeout, 30.0))
+            address,
+            _secret(request.token, "dbt_cloud_api_token"),
+            transport,
+            policy=RetryPolicy(patience=min(request.timeout, 30.0)),
         )
         run = _read_run(client, run_id, wait=request.wait, until=time.monotonic() + request.timeout, sleep=time.sleep)
         artifacts: tuple[CollectedArtifact, ...] = ()
@@ -190,9 +194,12 @@ def _keep(result: CollectResult, body: bytes, error: HeadwaterError, folder: Pat
 
 def _flush_rest(server: Server, folder: Path) -> None:
     try:
-        flush(folder, server.send)
+        flushed = flush(folder, server.send)
     except OSError as error:
         _log.warning("Headwater could not send what is kept in %s: %s.", folder, error.strerror)
+    else:
+        if flushed.error:
+            _log.warning("Headwater could not send all that is kept in %s: %s", folder, flushed.error)
 
 
 def _number(value: int | str, name: str) -> int:
@@ -200,3 +207,10 @@ def _number(value: int | str, name: str) -> int:
     if not text.isdecimal():
         raise WrongUse(f"{name} must be a number; it was {'empty' if not text else 'something else'}.")
     return int(text)
+
+
+def _secret(value: str | None, name: str) -> Secret:
+    try:
+        return Secret(str(value or ""))
+    except WrongUse as error:
+        raise WrongUse(f"{name} cannot be used. {error.message}", hint=error.hint) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -21,6 +23,15 @@ class Server:
     url: str
     token: Secret | None
 
+    @property
+    def where(self) -> str:
+        """Name the server without a password or a query that its address may hold; empty where it is no address."""
+        try:
+            parts = urlsplit(self.url)
+        except ValueError:
+            return ""
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
+
     def send(self, body: bytes) -> None:
         """Send an encoded run.
 
@@ -29,23 +40,26 @@ class Server:
             TokenRejected, AccessDenied: the ingest token is missing, wrong, or of another role.
             ArtifactUnreadable: it can never take this body.
         """
+        if not self.where.startswith(("http://", "https://")):
+            raise ServerUnreachable("HEADWATER_URL is no address.", hint="It looks like http://127.0.0.1:8787.")
         status = self._post(body)
-        if status == 401:
+        if status == 401 or (status == 403 and self.token is None):
+            fault = "did not accept HEADWATER_TOKEN" if self.token else "wants a token, and HEADWATER_TOKEN is not set"
             raise TokenRejected(
-                f"{self.url} did not accept HEADWATER_TOKEN.",
+                f"{self.where} {fault}.",
                 hint="Make one with 'headwater token create NAME --role ingest'.",
                 status=status,
             )
         if status == 403:
             raise AccessDenied(
-                f"HEADWATER_TOKEN may not send runs to {self.url}.", hint="It needs the role ingest.", status=status
+                f"HEADWATER_TOKEN may not send runs to {self.where}.", hint="It needs the role ingest.", status=status
             )
         if status in {400, 413, 415, 422}:
             raise ArtifactUnreadable(
-                f"{self.url} refused the run with {status}.", hint="Use the same Headwater on both sides."
+                f"{self.where} refused the run with {status}.", hint="Use the same Headwater on both sides."
             )
         if not 200 <= status < 300:
-            raise ServerUnreachable(f"{self.url} answered {status}.", hint="It is tried again later.")
+            raise ServerUnreachable(f"{self.where} answered {status}.", hint="It is tried again later.")
 
     def _post(self, body: bytes) -> int:
         headers = {"Content-Type": "application/vnd.headwater.collected"}
@@ -56,6 +70,6 @@ class Server:
         try:
             with urllib3.PoolManager(timeout=timeout, retries=False) as pool:
                 return pool.request("POST", url, body=body, headers=headers, redirect=False).status
-        except (HTTPError, OSError, ValueError) as error:
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
             reason = type(error).__name__
-        raise ServerUnreachable(f"{self.url} cannot be reached ({reason}).", hint="Is HEADWATER_URL right?")
+        raise ServerUnreachable(f"{self.where} cannot be reached ({reason}).", hint="Is HEADWATER_URL right?")

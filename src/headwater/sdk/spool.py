@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from headwater.errors import HeadwaterError, ServerUnreachable
+from headwater.errors import ArtifactUnreadable, HeadwaterError
 
 SUFFIX = ".collected"
 _REFUSED = ".refused"
@@ -18,43 +18,52 @@ _REFUSED = ".refused"
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """What a flush did; `refused` were kept aside because the server can never take them."""
+    """What a flush did; `refused` were kept aside because the server can never take them, `error` says why it ended."""
 
     sent: int
     left: int
     refused: int
+    error: str | None = None
 
 
 def keep(folder: Path, body: bytes) -> Path:
     """Keep an encoded run, readable by its owner only; the same run twice is kept once."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{hashlib.sha256(body).hexdigest()[:32]}{SUFFIX}"
-    descriptor, temporary = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 
 def flush(folder: Path, send: Callable[[bytes], object]) -> Flushed:
-    """Send what was kept, oldest first; stop where the server is away, put aside what it refuses."""
+    """Send what was kept, oldest first; stop where the server does not take runs now, put aside what it never takes."""
     sent = refused = 0
+    reason: str | None = None
     for path in each_kept(folder):
         try:
             send(path.read_bytes())
         except FileNotFoundError:
             continue  # another process sent it
-        except ServerUnreachable:
-            break
-        except HeadwaterError:
+        except ArtifactUnreadable as error:
             path.replace(path.with_suffix(_REFUSED))
-            refused += 1
+            refused, reason = refused + 1, str(error)
+        except HeadwaterError as error:
+            reason = str(error)
+            break
+        except OSError as error:
+            reason = f"{path} cannot be read: {error.strerror}."
         else:
             path.unlink(missing_ok=True)
             sent += 1
-    return Flushed(sent, sum(1 for _ in each_kept(folder)), refused)
+    return Flushed(sent, sum(1 for _ in each_kept(folder)), refused, reason)
 
 
 def each_kept(folder: Path) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from headwater.errors import HeadwaterError, NotKnown, StoreError, WrongUse
+from headwater.errors import ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, WrongUse
 from headwater.web.render import page
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _SAID = {
     404: ("There is nothing at this address.", "Check the address, or begin at the overview."),
     405: (
         "This address does not take that method.",
-        "The OpenAPI document at /api/v1/openapi.json lists what it takes.",
+        "The OpenAPI document at /api/v1/openapi lists what it takes.",
     ),
     413: ("What was sent is larger than this address takes.", "Send less at a time."),
 }
@@ -51,7 +51,7 @@ class FaultDocument:
 
 def answer_known(request: Request[Any, Any, Any], error: HeadwaterError) -> Response[Any]:
     """Answer with what one of our own errors says."""
-    status = 404 if isinstance(error, NotKnown) else 400 if isinstance(error, WrongUse) else 500
+    status = 404 if isinstance(error, NotKnown) else 400 if isinstance(error, WrongUse | ArtifactUnreadable) else 500
     if isinstance(error, StoreError):
         status = 503
     return _answer(request, status, Fault(message=error.message, hint=error.hint))
