@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -24,7 +26,7 @@ ENV_PREFIX = "HEADWATER__"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class WebSettings(_Section):
@@ -132,18 +134,20 @@ def read_settings(**options: Any) -> Settings:
     Raises:
         ConfigurationInvalid: with a sentence for each fault, where it stands and what to do.
     """
-    file = find_settings_file()
+    file, unknown = find_settings_file(), _unknown_variables()
     try:
         settings = Settings(**_given(options))
     except ValidationError as error:
-        raise ConfigurationInvalid(tuple(_sentence(fault, file) for fault in error.errors())) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationInvalid((f"{file} is not valid TOML: {error}.",)) from None
+        told = (_sentence(fault, file) for fault in error.errors() if _variable(fault["loc"]) not in unknown)
+        raise ConfigurationInvalid((*told, *unknown.values())) from None
+    except SettingsError:  # a variable names a whole section: it is among the unknown ones
+        raise ConfigurationInvalid(tuple(unknown.values())) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationInvalid((f"{file} is not valid TOML: {error}.", *unknown.values())) from None
     except OSError as error:
-        raise ConfigurationInvalid((f"{file} cannot be read: {error.strerror}.",)) from None
-    unknown = _unknown_variables()
+        raise ConfigurationInvalid((f"{file} cannot be read: {error.strerror}.", *unknown.values())) from None
     if unknown:
-        raise ConfigurationInvalid(unknown)
+        raise ConfigurationInvalid(tuple(unknown.values()))
     return settings
 
 
@@ -173,7 +177,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _sentence(fault: Any, file: Path | None) -> str:
     name = ".".join(str(part) for part in fault["loc"])
-    where = f"{name} (in {file or FILE_NAME}, or {ENV_PREFIX}{name.upper().replace('.', '__')})"
+    where = f"{name} (in {file or FILE_NAME}, or {_variable(fault['loc'])})"
     if fault["type"] == "extra_forbidden":
         return f"{name} is not a setting{_nearest(name)}."
     return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
@@ -184,11 +188,16 @@ def _nearest(name: str) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _unknown_variables() -> tuple[str, ...]:
-    known = {f"{ENV_PREFIX}{name}".upper().replace(".", "__") for name, _, _ in list_settings()}
+def _variable(parts: Iterable[str | int]) -> str:
+    return ENV_PREFIX + "__".join(str(part) for part in parts).upper()
+
+
+def _unknown_variables() -> dict[str, str]:
+    known = {_variable(name.split(".")) for name, _, _ in list_settings()}
     variables = EnvSettingsSource(Settings).env_vars
     given = {name.upper() for name in variables if name.upper().startswith(ENV_PREFIX)}
-    return tuple(
-        f"The variable {name} is not a setting{_nearest(name.removeprefix(ENV_PREFIX).lower().replace('__', '.'))}."
+    return {
+        name: f"The variable {name} is not a setting"
+        f"{_nearest(name.removeprefix(ENV_PREFIX).lower().replace('__', '.'))}."
         for name in sorted(given - known)
-    )
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from socketserver import ThreadingMixIn
@@ -17,17 +18,25 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from headwater.config import MonitorSettings
-from headwater.errors import HeadwaterError, Stopping, WrongUse
+from headwater.errors import HeadwaterError, Stopping, StoreError, WrongUse
 from headwater.observatory.holder import Observatory
 from headwater.observatory.keeping import delete_expired
-from headwater.observatory.metrics import MetricsReport, list_finished_since, read_metrics, read_revisions_now
+from headwater.observatory.metrics import (
+    FinishedRun,
+    MetricsReport,
+    list_finished_since,
+    read_metrics,
+    read_revisions_now,
+)
 from headwater.observatory.syncing import list_followed, make_pass, note_failure
 
 _log = structlog.get_logger("headwater.monitor")
 
 _LONGEST_PAUSE = 300.0
+_MOST_DOUBLINGS = 16
 _RETENTION_EVERY = 3_600.0
 _GRACE = 8.0
+_FAILURES_TOLD = 3
 _TICK = 0.2
 _SPANS = (1, 5, 15, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800)
 
@@ -45,7 +54,7 @@ class Pace:
 def next_pause(interval: float, failures: int, *, has_more: bool) -> float:
     """Give the seconds until an account's next pass: none while a backlog waits, growing while it fails."""
     if failures:
-        return min(interval * 2.0**failures, _LONGEST_PAUSE)
+        return max(interval, min(interval * 2.0 ** min(failures, _MOST_DOUBLINGS), _LONGEST_PAUSE))
     return 0.0 if has_more else interval
 
 
@@ -58,6 +67,7 @@ class Monitor:
     stop: threading.Event
     metrics: MonitorMetrics
     paces: dict[str, Pace] = field(default_factory=dict)
+    _has_listed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> bool:
@@ -69,7 +79,7 @@ class Monitor:
                 threading.Thread(target=self._pass, args=(name,), name=f"sync {name}", daemon=True).start()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + _RETENTION_EVERY
-                delete_expired(self.observatory)
+                self._delete_expired()
             self.stop.wait(_TICK)
         self.stop.set()
         return self._wait_for_passes()
@@ -80,7 +90,13 @@ class Monitor:
         if self.settings.stop_after is not None and time.monotonic() - began >= self.settings.stop_after:
             return True
         wanted = self.settings.number_of_iterations
-        return wanted is not None and bool(self.paces) and all(pace.passes >= wanted for pace in self.paces.values())
+        return wanted is not None and self._has_listed and all(pace.passes >= wanted for pace in self.paces.values())
+
+    def _delete_expired(self) -> None:
+        try:
+            delete_expired(self.observatory)
+        except HeadwaterError as error:
+            _log.warning("old runs could not be deleted", reason=str(error))
 
     def _list_due(self) -> list[str]:
         now = time.monotonic()
@@ -91,6 +107,7 @@ class Monitor:
             return []
         with self._lock:
             self.paces = {name: self.paces.get(name, Pace()) for name in followed}
+            self._has_listed = True
             wanted = self.settings.number_of_iterations
             due = [
                 name
@@ -150,10 +167,11 @@ class Monitor:
 class MonitorMetrics:
     """The metrics of one monitor, in a registry of their own."""
 
-    def __init__(self, started_at: datetime) -> None:
+    def __init__(self, started_at: datetime, revisions: Mapping[int, int] | None = None) -> None:
         self.registry = CollectorRegistry()
         self._started_at = started_at
-        self._seen: dict[int, int] | None = None
+        self._seen = revisions or {}
+        self._observed: dict[tuple[str, int], datetime] = {}
         self._lock = threading.Lock()
         job = ("account", "project", "job")
         self._passes = Counter(
@@ -179,19 +197,26 @@ class MonitorMetrics:
         self._passes.labels(account, outcome).inc()
 
     def observe_finished(self, observatory: Observatory) -> None:
-        """Put the runs that finished since the last time into the histograms."""
+        """Put the runs that finished since the monitor started into the histograms, each once."""
         with self._lock:
             revisions = read_revisions_now(observatory)
-            finished = list_finished_since(observatory, self._seen) if self._seen is not None else ()
+            since = {key: self._seen.get(key, 0) for key in revisions}
+            finished = [run for run in list_finished_since(observatory, since) if self._is_new(run)]
             self._seen = revisions
         for run in finished:
-            if run.finished_at < self._started_at:
-                continue
             labels = (run.place.account, run.place.project, run.place.job)
             if run.elapsed_seconds is not None:
                 self._elapsed.labels(*labels).observe(run.elapsed_seconds)
             if run.queued_seconds is not None:
                 self._queued.labels(*labels).observe(run.queued_seconds)
+
+    def _is_new(self, run: FinishedRun) -> bool:
+        """Whether a run is to be counted: a finished run changes once more when another way sees it too."""
+        key = (run.place.account, run.run_id)
+        if run.finished_at < self._started_at or key in self._observed:
+            return False
+        self._observed[key] = run.finished_at
+        return True
 
     def add_reader(self, read: Callable[[], MetricsReport]) -> None:
         """Let every scrape read what is stored at that moment."""
@@ -258,8 +283,9 @@ class _Quiet(WSGIRequestHandler):
         """Write no line for each scrape."""
 
 
-def serve_metrics(metrics: MonitorMetrics, port: int, *, is_well: Callable[[], bool]) -> WSGIServer:
-    """Serve /metrics and /healthz on loopback in a thread; the caller shuts the server down.
+@contextmanager
+def serving_metrics(metrics: MonitorMetrics, port: int, list_failing: Callable[[], list[str]]) -> Iterator[int]:
+    """Serve /metrics and /healthz on loopback in a thread; gives the port.
 
     Raises:
         WrongUse: the port is in use.
@@ -268,13 +294,18 @@ def serve_metrics(metrics: MonitorMetrics, port: int, *, is_well: Callable[[], b
 
     def answer(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ["PATH_INFO"] == "/healthz":
-            well = is_well()
-            start_response("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
-            return [b"ok\n" if well else b"no pass went well lately\n"]
+            failing = list_failing()
+            start_response("503 Service Unavailable" if failing else "200 OK", [("Content-Type", "text/plain")])
+            said = f"These accounts failed several passes in a row: {', '.join(failing)}." if failing else "ok"
+            return [f"{said}\n".encode()]
         if environ["PATH_INFO"] != "/metrics":
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"Only /metrics and /healthz are here.\n"]
-        return scrape(environ, start_response)
+        try:
+            return scrape(environ, start_response)
+        except StoreError as error:
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"{error}\n".encode()]
 
     try:
         server = make_server("127.0.0.1", port, answer, server_class=_MetricsServer, handler_class=_Quiet)
@@ -284,23 +315,28 @@ def serve_metrics(metrics: MonitorMetrics, port: int, *, is_well: Callable[[], b
             hint="Set another with HEADWATER__DBT_MONITOR__PROMETHEUS_PORT.",
         ) from None
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-    return server
-
-
-def follow(observatory: Observatory, settings: MonitorSettings, stop: threading.Event) -> bool:
-    """Follow every account and serve the metrics until stopped; False where a pass would not end in time."""
-    metrics = MonitorMetrics(observatory.store.now())
-    metrics.add_reader(lambda: read_metrics(observatory))
-    monitor = Monitor(observatory, settings, stop, metrics)
-    server = serve_metrics(metrics, settings.prometheus_port, is_well=lambda: is_well(monitor))
-    _log.info("following", metrics=f"http://127.0.0.1:{server.server_port}/metrics", interval=settings.interval)
     try:
-        return monitor.run()
+        yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
 
 
-def is_well(monitor: Monitor) -> bool:
-    """Whether no account has failed several passes in a row."""
-    return all(pace.failures < 3 for pace in monitor.paces.values())
+@contextmanager
+def open_monitor(observatory: Observatory, settings: MonitorSettings, stop: threading.Event) -> Iterator[Monitor]:
+    """Open a monitor with its /metrics and /healthz; `run` follows every account until it is stopped.
+
+    Raises:
+        WrongUse: the port of /metrics is in use.
+    """
+    metrics = MonitorMetrics(observatory.store.now(), read_revisions_now(observatory))
+    metrics.add_reader(lambda: read_metrics(observatory))
+    monitor = Monitor(observatory, settings, stop, metrics)
+    with serving_metrics(metrics, settings.prometheus_port, lambda: list_failing(monitor)) as port:
+        _log.info("following", metrics=f"http://127.0.0.1:{port}/metrics", interval=settings.interval)
+        yield monitor
+
+
+def list_failing(monitor: Monitor) -> list[str]:
+    """List the accounts that failed several passes in a row."""
+    return [name for name, pace in monitor.paces.items() if pace.failures >= _FAILURES_TOLD]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from headwater.cli.opening import ask_token, opened
 from headwater.cli.printing import console, print_json, print_table, say_status, say_time
+from headwater.errors import WrongUse
 from headwater.observatory import accounts
 from headwater.observatory.reports import CheckReport
 
@@ -91,6 +93,8 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove an account with everything that was stored of it."""
+    if not yes and not sys.stdin.isatty():
+        raise WrongUse(f"There is no terminal to ask on whether to remove {name}.", hint="Say so with --yes.")
     with opened() as observatory:
         if not yes:
             typer.confirm(f"Remove {name} and everything stored of it?", abort=True)

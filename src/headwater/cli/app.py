@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -39,7 +40,8 @@ def run(arguments: list[str] | None = None) -> int:
         console_errors().print(str(error), markup=False)
         return 2
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output has enough; what is buffered must not fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
 

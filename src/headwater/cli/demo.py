@@ -19,9 +19,9 @@ import typer
 
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, console_errors, print_json, say_counts
-from headwater.cli.serving import follow_and_serve, waiting_until, write_logs
+from headwater.cli.serving import follow_and_serve, stopping_on_signals, waiting_until, write_logs
 from headwater.cli.syncing import sync_with_progress
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory
@@ -58,7 +58,7 @@ def demo(
     began = time.monotonic()
     stop = threading.Event()
     write_logs()
-    with _folder(folder) as data, simulated_cloud(days=days, seed=seed) as accounts:
+    with stopping_on_signals(stop), _folder(folder) as data, simulated_cloud(days=days, seed=seed) as accounts:
         settings = {
             "data_folder": data,
             "database_url": f"sqlite:///{data / 'headwater.db'}",
@@ -118,7 +118,16 @@ def _connect(observatory: Observatory, accounts: tuple[SimulatedAccount, ...]) -
 @contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
     if given is not None:
-        given.mkdir(parents=True, exist_ok=True)
+        try:
+            given.mkdir(parents=True, exist_ok=True)
+            is_empty = not any(given.iterdir())
+        except OSError as error:
+            raise WrongUse(f"{given} cannot be the demo's folder: {error.strerror}.", hint="Name another.") from None
+        if not is_empty:
+            raise WrongUse(
+                f"{given} is not empty, and the demo begins anew each time.",
+                hint="Name an empty folder; an earlier demo opens with HEADWATER__DATA_FOLDER and 'headwater serve'.",
+            )
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="headwater-demo-") as made:

@@ -18,7 +18,7 @@ import typer
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, console_errors
 from headwater.errors import Stopping, WrongUse
-from headwater.monitor import follow
+from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.access import create_login_link
 from headwater.observatory.holder import Observatory
 from headwater.simulator import settings as simulator_settings
@@ -42,7 +42,7 @@ def up(host: Host = None, port: Port = None) -> None:
     """Follow every account and serve the web application, in one process."""
     write_logs()
     stop = threading.Event()
-    with opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
+    with stopping_on_signals(stop), opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
         follow_and_serve(observatory, stop)
 
 
@@ -69,8 +69,12 @@ def monitor(
         "stop_after": stop_after,
         "prometheus_port": prometheus_port,
     }
-    with stopping_on_signals(stop), opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory:
-        ended = follow(observatory, observatory.settings.dbt_monitor, stop)
+    with (
+        stopping_on_signals(stop),
+        opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory,
+        open_monitor(observatory, observatory.settings.dbt_monitor, stop) as following,
+    ):
+        ended = following.run()
     if not ended:
         end_at_once()
 
@@ -105,26 +109,33 @@ def simulator(
 def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
-    ended = threading.Event()
-
-    def run_monitor() -> None:
-        if follow(observatory, settings.dbt_monitor, stop):
-            ended.set()
-
-    following = threading.Thread(target=run_monitor, name="monitor", daemon=True)
-    following.start()
-    try:
+    with open_monitor(observatory, settings.dbt_monitor, stop) as monitor, _running(monitor, stop) as ended:
         serve_web(
             create_app(observatory),
             settings.web.host,
             settings.web.port,
             lambda bound: say_address(observatory, bound),
         )
+    if not ended.is_set():
+        end_at_once()
+
+
+@contextmanager
+def _running(monitor: Monitor, stop: threading.Event) -> Iterator[threading.Event]:
+    """Run a monitor in a thread and stop it at the end; gives what is set where all its passes came to their end."""
+    ended = threading.Event()
+
+    def run() -> None:
+        if monitor.run():
+            ended.set()
+
+    following = threading.Thread(target=run, name="monitor", daemon=True)
+    following.start()
+    try:
+        yield ended
     finally:
         stop.set()
         following.join()
-    if not ended.is_set():
-        end_at_once()
 
 
 def say_address(observatory: Observatory, port: int) -> None:

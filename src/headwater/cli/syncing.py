@@ -48,7 +48,7 @@ def sync(
         )
         for fault in report.faults:
             console_errors().print(fault, markup=False)
-    raise typer.Exit(3 if report.faults and not report.runs_new + report.runs_updated else 0)
+    raise typer.Exit(3 if report.accounts_failed else 0)
 
 
 def sync_with_progress(observatory: Observatory, *, account: str | None, days: int | None) -> SyncReport:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headwater.config import Settings, find_settings_file
-from headwater.errors import HeadwaterError
+from headwater.errors import HeadwaterError, SecretUnavailable
 from headwater.observatory.accounts import check_account, list_accounts
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.reports import CheckLine, CheckReport
@@ -31,7 +31,8 @@ def _each_line(settings: Settings) -> Iterator[CheckLine]:
             yield _key(settings)
             yield from _each_account(observatory)
     except HeadwaterError as error:
-        yield CheckLine(name="database", ok=False, sentence=error.message, hint=error.hint)
+        name = "key" if isinstance(error, SecretUnavailable) else "database"
+        yield CheckLine(name=name, ok=False, sentence=error.message, hint=error.hint)
 
 
 def _key(settings: Settings) -> CheckLine:

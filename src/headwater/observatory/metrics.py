@@ -34,6 +34,7 @@ class FinishedRun:
     """A run that is over, for the histograms."""
 
     place: JobPlace
+    run_id: int
     finished_at: datetime
     elapsed_seconds: float | None
     queued_seconds: float | None
@@ -76,6 +77,7 @@ def list_finished_since(observatory: Observatory, since: Mapping[int, int]) -> t
     return tuple(
         FinishedRun(
             place=JobPlace(row.account_name, row.project_name or "", row.job_name or ""),
+            run_id=row.run.run_id,
             finished_at=row.run.finished_at,
             elapsed_seconds=row.run.elapsed.total_seconds() if row.run.elapsed else None,
             queued_seconds=row.run.queued_for.total_seconds() if row.run.queued_for else None,

@@ -251,9 +251,10 @@ class OverviewReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What one pass over the accounts brought; `faults` has a sentence for each account that could not be read."""
+    """What a sync brought; `faults` has a sentence for each account, run or artifact that could not be read."""
 
     accounts: int
+    accounts_failed: int
     runs_new: int
     runs_updated: int
     artifacts_stored: int

@@ -62,6 +62,7 @@ def sync_accounts(
         requests += observatory.traffic.total(name)[0] - before
     return SyncReport(
         accounts=len(names),
+        accounts_failed=len(faults),
         runs_new=total.runs_new,
         runs_updated=total.runs_updated,
         artifacts_stored=total.artifacts_stored,
