@@ -101,6 +101,15 @@ def test_a_page_brings_itself_up_to_date(serve_door, opened):
         assert window.locator("#bars-table").get_attribute("open") is not None
 
 
+def test_data_that_is_old_is_said_to_be_old(site, opened):
+    """An account that was not read for long is named with the time its data is from; one that was read is not."""
+    window = opened(site)
+
+    (notice,) = window.locator(".notice").all_inner_texts()
+    assert notice.startswith("Data of sandbox is as of ")
+    assert notice.endswith("Replace the token.")
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_hostile_text_is_only_text(serve_door, opened, width):
     """Markup in any field of a report is shown as text, whatever its length."""
