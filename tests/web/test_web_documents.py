@@ -1,5 +1,6 @@
 """The documents: the JSON beside each page, its description, and what the SDK hands in."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -8,6 +9,7 @@ import web_reports
 from headwater.errors import StoreBusy, WrongUse
 from headwater.observatory.runs import RunFilter
 from headwater.web import api
+from headwater.web.door import Door, open_door
 from headwater.web.filters import read_runs_question
 
 TWINS = {
@@ -141,3 +143,18 @@ def test_the_openapi_document_describes_every_document(site, tokens):
     assert {"/api/v1/runs/{account}/{run_id}", "/api/v1/collected", "/api/v1/revision", "/healthz"} <= paths
     names = {parameter["name"] for parameter in described["paths"]["/api/v1/runs"]["get"]["parameters"]}
     assert names == {*RunFilter.__dataclass_fields__, "limit", "offset"}
+
+
+def test_the_real_observatory_answers_behind_every_page(observatory, tokens, serve_door):
+    """With nothing connected yet, the real questions answer every page and document."""
+    real = open_door(observatory)
+    with serve_door(**{field.name: getattr(real, field.name) for field in fields(Door)}) as site:
+        answers = {
+            path: site.ask(path, token=tokens["viewer"]) for path in ("/", "/runs", "/jobs", "/accounts", *TWINS)
+        }
+        garbage = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=b"\x00not a run")
+
+    missing = {path for path, reply in answers.items() if reply.status != 200}
+    assert missing == {"/runs/acme/7.json"}
+    assert answers["/runs/acme/7.json"].json["error"]["message"] == "There is no account 'acme'."
+    assert garbage.status == 400
