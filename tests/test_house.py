@@ -17,9 +17,9 @@ def test_every_test_says_what_it_shows() -> None:
     silent = []
     for path in TESTS:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                if not ast.get_docstring(node):
-                    silent.append(f"{path.name}::{node.name}")
+            is_test = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+            if is_test and not ast.get_docstring(node):
+                silent.append(f"{path.name}::{node.name}")
 
     assert silent == []
 
