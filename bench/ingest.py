@@ -122,9 +122,8 @@ def main() -> None:
         (name, collected(number, json.dumps(body).encode(), numbered(rows, number)))
         for number, (name, body) in enumerate(bodies.items(), 1)
     ]
-    print(
-        f"{NODES:,} nodes, manifest {len(runs[0][1].artifacts[1].body or b'') / 1e6:.0f} MB, {len(rows['results']):,} executions"
-    )
+    size = len(runs[0][1].artifacts[1].body or b"") / 1e6
+    print(f"{NODES:,} nodes, manifest {size:.0f} MB, {len(rows['results']):,} executions")
     figures = {}
     with databases() as urls:
         for database, url in urls.items():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.observatory.reports import RunBar
+from headwater.observatory.sentences import say_span
 from headwater.web.charts import (
     LANE_HEIGHT,
     MOST_BLOCKS,
@@ -28,7 +29,6 @@ from headwater.web.words import (
     say_count,
     say_nodes,
     say_share,
-    say_span,
     time_tag,
     web_address,
 )

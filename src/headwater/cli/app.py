@@ -37,10 +37,10 @@ def run(arguments: list[str] | None = None) -> int:
         console_errors().print("Stopped.")
         return 130
     except typer.TyperException as error:
-        console_errors().print(str(error), markup=False)
+        console_errors().print(error.format_message(), markup=False)
         return 2
-    except BrokenPipeError:
-        # Whoever read our output has enough; what is buffered must not fail once more when Python ends.
+    except (BrokenPipeError, SystemExit):
+        # Typer and Rich end so where whoever read our output has enough; the rest of it must not fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0

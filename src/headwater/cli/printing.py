@@ -58,20 +58,6 @@ def say_time(moment: datetime | None) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if moment is not None else ""
 
 
-def say_seconds(seconds: float | None) -> str:
-    """Say a span with its unit."""
-    if seconds is None:
-        return ""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3_600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3_600}:{whole % 3_600 // 60:02d} h"
-
-
 def say_counts(counts: dict[str, int]) -> str:
     """Say counts in one line, the most first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

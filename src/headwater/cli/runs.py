@@ -13,7 +13,6 @@ from headwater.cli.printing import (
     print_json,
     print_table,
     say_counts,
-    say_seconds,
     say_status,
     say_time,
 )
@@ -21,6 +20,7 @@ from headwater.errors import WrongUse
 from headwater.observatory import jobs as jobs_family
 from headwater.observatory import runs as runs_family
 from headwater.observatory.reports import RunReport
+from headwater.observatory.sentences import say_span
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Account = Annotated[str | None, typer.Option(help="Only this account, by name.")]
@@ -71,8 +71,8 @@ def runs(
             row.job_name or str(row.job_id or ""),
             say_status(row.status),
             say_time(row.created_at),
-            say_seconds(row.queued_seconds),
-            say_seconds(row.elapsed_seconds),
+            say_span(row.queued_seconds, unknown=""),
+            say_span(row.elapsed_seconds, unknown=""),
             row.trigger or "",
             say_counts(row.nodes),
             ", ".join(row.observed_by),
@@ -119,8 +119,8 @@ def jobs(
             say_status(row.last_status) if row.last_status else "",
             str(row.runs),
             f"{row.success_share:.0%}" if row.success_share is not None else "",
-            say_seconds(row.elapsed_seconds_p50),
-            say_seconds(row.elapsed_seconds_p90),
+            say_span(row.elapsed_seconds_p50, unknown=""),
+            say_span(row.elapsed_seconds_p90, unknown=""),
         )
         for row in report.jobs
     )
@@ -135,7 +135,7 @@ def _print_run(report: RunReport) -> None:
         out.print(why, markup=False)
     print_table(
         ("step", "status", "took", "name"),
-        ((str(s.index), say_status(s.status), say_seconds(s.elapsed_seconds), s.name) for s in report.steps),
+        ((str(s.index), say_status(s.status), say_span(s.elapsed_seconds, unknown=""), s.name) for s in report.steps),
         right=("took",),
     )
     if report.executions:
@@ -147,7 +147,7 @@ def _print_run(report: RunReport) -> None:
                     row.name,
                     say_status(row.status),
                     say_time(row.started_at),
-                    say_seconds(row.elapsed_seconds),
+                    say_span(row.elapsed_seconds, unknown=""),
                     (row.message or "").strip().splitlines()[0] if row.is_failed and row.message else "",
                 )
                 for row in report.executions
@@ -155,7 +155,7 @@ def _print_run(report: RunReport) -> None:
             right=("took",),
         )
     for row in report.freshness:
-        out.print(f"freshness of {row.name}: {row.status}, {say_seconds(row.age_seconds)} old", markup=False)
+        out.print(f"freshness of {row.name}: {row.status}, {say_span(row.age_seconds, unknown='')} old", markup=False)
     for artifact in report.artifacts:
         if artifact.state != "stored":
             out.print(f"step {artifact.step_index} {artifact.path}: {artifact.state}. {artifact.reason}", markup=False)

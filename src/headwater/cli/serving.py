@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import structlog
@@ -21,10 +21,9 @@ from headwater.errors import Stopping, WrongUse
 from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.access import create_login_link
 from headwater.observatory.holder import Observatory
-from headwater.simulator import settings as simulator_settings
-from headwater.simulator.serve import serve as serve_simulator
-from headwater.web.app import create_app
-from headwater.web.serve import serve as serve_web
+
+if TYPE_CHECKING:
+    from headwater.simulator.settings import Announcement
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
@@ -34,6 +33,7 @@ def add_commands(app: typer.Typer) -> None:
     """Add this family to the program."""
     app.command("up")(up)
     app.command("serve")(serve)
+    app.command("login")(login)
     app.command("monitor")(monitor)
     app.command("simulator")(simulator)
 
@@ -50,8 +50,13 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Serve the web application alone."""
     write_logs()
     with opened(web={"host": host, "port": port}) as observatory:
-        web = observatory.settings.web
-        serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
+        _serve_web(observatory)
+
+
+def login(port: Port = None) -> None:
+    """Print a link that signs in once, for the web application that runs on this store."""
+    with opened(web={"port": port}) as observatory:
+        say_address(observatory, observatory.settings.web.port)
 
 
 def monitor(
@@ -89,18 +94,21 @@ def simulator(
     assume: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of an assumption.")] = None,
 ) -> None:
     """Serve a simulated dbt Cloud; first prints one JSON line with its address and tokens."""
+    from headwater.simulator.serve import serve as serve_simulator  # noqa: PLC0415 - a quarter of every other command
+    from headwater.simulator.settings import Assumptions, SimulatorSettings, WrongSettingError  # noqa: PLC0415
+
     try:
-        settings = simulator_settings.SimulatorSettings(
+        settings = SimulatorSettings(
             port=port or 0,
             seed=seed,
             days=days,
             speed=speed,
             busy=busy,
             tls=tls,
-            assumptions=simulator_settings.Assumptions().changed(assume or []),
+            assumptions=Assumptions().changed(assume or []),
         )
         serve_simulator(settings, _announce)
-    except simulator_settings.WrongSettingError as error:
+    except WrongSettingError as error:
         raise WrongUse(f"{error}.") from None
     except OSError as error:
         raise WrongUse(f"Port {port} is in use ({error.strerror}).", hint="Choose another with --port.") from None
@@ -110,12 +118,7 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
     with open_monitor(observatory, settings.dbt_monitor, stop) as monitor, _running(monitor, stop) as ended:
-        serve_web(
-            create_app(observatory),
-            settings.web.host,
-            settings.web.port,
-            lambda bound: say_address(observatory, bound),
-        )
+        _serve_web(observatory)
     if not ended.is_set():
         end_at_once()
 
@@ -136,6 +139,14 @@ def _running(monitor: Monitor, stop: threading.Event) -> Iterator[threading.Even
     finally:
         stop.set()
         following.join()
+
+
+def _serve_web(observatory: Observatory) -> None:
+    from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
+    from headwater.web.serve import serve as serve_web  # noqa: PLC0415
+
+    web = observatory.settings.web
+    serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
 
 
 def say_address(observatory: Observatory, port: int) -> None:
@@ -192,6 +203,6 @@ def write_logs() -> None:
     )
 
 
-def _announce(announcement: simulator_settings.Announcement) -> None:
+def _announce(announcement: Announcement) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(announcement) + b"\n")
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from headwater.config import Settings
 from headwater.dbtcloud.connection import ConnectionReport, check_connection
 from headwater.dbtcloud.origin import read_origin
-from headwater.errors import NotKnown, WrongUse
+from headwater.errors import NotKnown, OriginRefused, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
@@ -36,11 +36,14 @@ def add_account(
     Private and loopback addresses are for the command line and configuration (`allow_private`), not for web forms.
 
     Raises:
-        WrongUse: the name or the account is taken, or the check failed; the message says by what.
+        WrongUse: the name or the account is taken, the address is none, or the check failed; the message says which.
     """
     if not name.strip() or len(name) > 80 or "/" in name:
         raise WrongUse("An account's name is up to 80 characters without a slash.")
-    address = AccountAddress(read_origin(url, allow_private=allow_private), account_id)
+    try:
+        address = AccountAddress(read_origin(url, allow_private=allow_private), account_id)
+    except OriginRefused as error:
+        raise WrongUse(error.message, hint=error.hint) from None
     with observatory.store.read() as tx:
         by_name, by_address = stored.find_account(tx, name), stored.find_account_by_address(tx, address)
     if by_name is not None:
@@ -127,10 +130,12 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     rate_limited=state.rate_limited_total,
                     hours=_hours(counts, now),
                     backfill=_progress(
+                        row.account,
                         state,
                         count_runs_to_collect(tx, key),
                         stored.count_account_runs(tx, key),
-                        observatory.settings.dbt_cloud.requests_per_minute,
+                        per_minute=observatory.settings.dbt_cloud.requests_per_minute,
+                        now=now,
                     ),
                 )
             )
@@ -183,7 +188,7 @@ def _sentence(account: Account, state: SyncState, settings: Settings, now: datet
         return "Connected; nothing has been synced yet."
     age = now - state.last_success_at
     if age > timedelta(seconds=max(60.0, settings.dbt_monitor.interval * 6)):
-        return f"Not synced for {say_span(age)}; is the monitor running?"
+        return f"Not synced for {say_span(age.total_seconds())}; is the monitor running?"
     return f"Follows {host}."
 
 
@@ -195,11 +200,20 @@ def _hours(counts: list[RunCount], now: datetime) -> tuple[int, ...]:
     return tuple(by_hour[first + _HOUR * index] for index in range(24))
 
 
-def _progress(state: SyncState, waiting: int, runs: int, per_minute: int) -> BackfillProgress | None:
-    """Say how far a backfill is; the time left is what the request budget allows at the requests a run took so far."""
+def _progress(
+    account: Account, state: SyncState, waiting: int, runs: int, *, per_minute: int, now: datetime
+) -> BackfillProgress | None:
+    """Say how far a backfill is.
+
+    The time left is what the request budget allows at the requests a run took so far, or what the pace since the
+    account was connected says, whichever is longer.
+    """
     if waiting == 0 and state.is_backfilled:
         return None
     done = max(runs - waiting, 0)
-    per_run = max(state.requests_total / done, 2.0) if done else None
-    left = waiting * per_run / per_minute * 60 if per_run is not None else None
-    return BackfillProgress(runs_done=done, runs_found=runs, seconds_left=left)
+    if not done:
+        return BackfillProgress(runs_done=0, runs_found=runs, seconds_left=None)
+    by_budget = waiting * max(state.requests_total / done, 2.0) / per_minute * 60
+    since = (now - account.added_at).total_seconds()
+    by_pace = waiting * since / done if since < _DAY.total_seconds() else 0.0
+    return BackfillProgress(runs_done=done, runs_found=runs, seconds_left=max(by_budget, by_pace))

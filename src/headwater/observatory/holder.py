@@ -33,9 +33,9 @@ class Observatory:
     store: Store
     key: SealingKey
     transport: HttpTransport
+    clock: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = chances.random
-    clock: Callable[[], datetime] = partial(datetime.now, UTC)
     traffic: Traffic = field(default_factory=Traffic)
 
     def client(self, account: Account) -> Client:

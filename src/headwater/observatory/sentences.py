@@ -12,6 +12,7 @@ from headwater.observatory.reports import AccountSummary
 from headwater.store.rows import RunDetail
 
 _NAMED_FAILURES = 2
+_UNITS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
 
 
 def describe_run(detail: RunDetail, now: datetime) -> str:
@@ -19,18 +20,18 @@ def describe_run(detail: RunDetail, now: datetime) -> str:
     run = detail.row.run
     job = detail.row.job_name or f"run {run.run_id}"
     if run.status is RunStatus.SUCCESS:
-        return f"{job} succeeded in {say_span(run.elapsed)}. {_say_nodes(detail)}".rstrip()
+        return f"{job} succeeded in {_said(run.elapsed)}. {_say_nodes(detail)}".rstrip()
     if run.status is RunStatus.ERROR:
-        return f"{job} failed after {say_span(run.elapsed)}. {_say_failures(detail)}".rstrip()
+        return f"{job} failed after {_said(run.elapsed)}. {_say_failures(detail)}".rstrip()
     if run.status is RunStatus.CANCELLED:
         return f"{job} was cancelled. {run.status_message or ''}".rstrip()
     if run.status is RunStatus.RUNNING:
         since = now - run.started_at if run.started_at is not None else None
-        return f"{job} has been running for {say_span(since)}."
+        return f"{job} has been running for {_said(since)}."
     if run.status is RunStatus.UNKNOWN:
         return f"{job} has a status that Headwater does not know: {run.status_code}."
     waiting = now - run.created_at if run.created_at is not None else None
-    return f"{job} is {run.status} and has been waiting for {say_span(waiting)}."
+    return f"{job} is {run.status} and has been waiting for {_said(waiting)}."
 
 
 def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, runs_24h: int) -> str:
@@ -47,18 +48,25 @@ def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, run
     return f"All {runs_24h} runs of the last 24 hours went well." if runs_24h else "No run in the last 24 hours."
 
 
-def say_span(span: timedelta | None) -> str:
-    """Say a span with its unit: `41 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`."""
-    if span is None:
-        return "an unknown time"
-    whole = max(round(span.total_seconds()), 0)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3_600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    if whole < 86_400:
-        return f"{whole // 3_600} h {whole % 3_600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+def say_span(seconds: float | None, *, unknown: str = "–") -> str:
+    """Say a span with its unit: 0.4 s, 41 s, 3 min 12 s, 1 h 5 min, 6 h, 2 d 3 h."""
+    if seconds is None:
+        return unknown
+    if seconds < 0:
+        return "0 s"
+    if round(seconds, 1) < 10:
+        return f"{seconds:.1f} s" if round(seconds, 1) % 1 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    for size, unit, smaller_size, smaller in _UNITS:
+        if whole >= size:
+            count, rest = divmod(whole, size)
+            rest //= smaller_size
+            return f"{count:,} {unit} {rest} {smaller}" if rest else f"{count:,} {unit}"
+    return f"{whole} s"
+
+
+def _said(span: timedelta | None) -> str:
+    return say_span(span.total_seconds() if span is not None else None, unknown="an unknown time")
 
 
 def _say_nodes(detail: RunDetail) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from headwater.web.words import STACKING, look_of, say_count, say_day, say_span
+from headwater.observatory.sentences import say_span
+from headwater.web.words import STACKING, look_of, say_count, say_day
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

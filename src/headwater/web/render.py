@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response
 
+from headwater.observatory.sentences import say_span
 from headwater.web import words
 from headwater.web.charts import draw_spark, draw_strip, say_bucket
 from headwater.web.filters import WINDOWS, runs_link
@@ -25,7 +26,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "look": words.look_of,
-        "span": words.say_span,
+        "span": say_span,
         "number": words.say_number,
         "bytes": words.say_bytes,
         "share": words.say_share,

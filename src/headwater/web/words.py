@@ -25,8 +25,6 @@ LOOKS = {
 RUN_STATUSES = ("success", "error", "cancelled", "running", "starting", "queued", "unknown")
 """The statuses of a run in the order legends and forms give them."""
 
-_UNITS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
-
 STALE_SECONDS = 300
 """An account that was read longer ago than this is said to be late."""
 
@@ -37,23 +35,6 @@ STACKING = ("error", "cancelled", "unknown", "success", "running", "starting", "
 def look_of(status: str | None) -> str:
     """Give the look of a status; one nobody told us about looks unknown."""
     return LOOKS.get(status or "", "unknown")
-
-
-def say_span(seconds: float | None) -> str:
-    """Say a span: 0.4 s, 41 s, 3 min 12 s, 1 h 5 min, 6 h, 2 d 3 h; a dash where it is not known."""
-    if seconds is None:
-        return "–"
-    if seconds < 0:
-        return "0 s"
-    if round(seconds, 1) < 10:
-        return f"{seconds:.1f} s" if round(seconds, 1) % 1 else f"{seconds:.0f} s"
-    whole = round(seconds)
-    for size, unit, smaller_size, smaller in _UNITS:
-        if whole >= size:
-            count, rest = divmod(whole, size)
-            rest //= smaller_size
-            return f"{count:,} {unit} {rest} {smaller}" if rest else f"{count:,} {unit}"
-    return f"{whole} s"
 
 
 def say_number(number: float | None) -> str:
