@@ -56,6 +56,23 @@ def test_a_triggered_run_lives_through_its_states(simulate):
     assert run["artifacts_saved"]
 
 
+def test_a_run_of_other_commands_shows_those(simulate):
+    """Overridden steps are the run's steps: a recorded command with its results, any other with a manifest alone."""
+    client = simulate()
+    recorded = client.job("Nightly build")["execute_steps"][0]
+    run = begin(client, {"cause": "by the test", "steps_override": ["dbt parse", recorded]}, "Nightly build").data
+    settle(client, run["id"])
+    logs = {step["name"]: step["logs"] for step in client.run(run["id"], include_related="run_steps").data["run_steps"]}
+    assert logs["Invoke dbt with `dbt parse`"].endswith("Running with dbt\n")
+    [truth] = client.simulator.truth(account_id=client.account.id, run_id=run["id"])["accounts"][0]["runs"]
+    parse, last = [step for step in truth["steps"] if step["kind"]]
+    assert (parse["command"], parse["artifacts"], parse["executions"]) == ("dbt parse", ["manifest.json"], [])
+    assert last["command"] == recorded
+    assert last["executions"]
+    files = client.get(f"/api/v2/accounts/{{a}}/runs/{run['id']}/artifacts/manifest.json", step=parse["index"]).json
+    assert files["metadata"]["env"]["DBT_CLOUD_RUN_ID"] == str(run["id"])
+
+
 def test_the_same_moment_gives_the_same_answer(simulate):
     """A run's state depends on its plan and the time, and on nothing asked before."""
     client = simulate()

@@ -134,6 +134,8 @@ class Cloud:
         now = self.now()
         chance = stream(self.settings.seed, "asked for", job.id, micros(now))
         chosen = recording or self.planner.healthy(job, now, chance)
+        if chosen and trigger.steps_override:
+            chosen = self.repertoire.overridden(chosen, trigger.steps_override)
         return self.planner.order(job, chosen, trigger, now, waits_for=self._running(job, now))
 
     def replace_run(self, plan: RunPlan) -> None:

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 from random import Random
 
-from headwater.simulator.recordings import RecordedProject, Recording, RecordingsIndex
+import msgspec
+
+from headwater.simulator.recordings import RecordedProject, RecordedStep, Recording, RecordingsIndex
 
 HEALTHY = "healthy"
 _TARGET_SECONDS = {"nightly": 780.0, "weekly": 1_500.0, "hourly": 200.0, "metrics_hourly": 150.0}
@@ -69,6 +71,14 @@ class Repertoire:
         revision = max((r.revision for r in found if r.revision <= live), default=min(r.revision for r in found))
         return chance.choice([r for r in found if r.revision == revision])
 
+    def overridden(self, recording: Recording, commands: tuple[str, ...]) -> Recording:
+        """A run of other commands than the job's: each as it was recorded, or as parsing alone leaves it."""
+        own = [step for step in recording.steps if step.artifacts]
+        others = [r for r in self.by_id.values() if (r.project, r.revision) == (recording.project, recording.revision)]
+        known = own + [step for other in others if other.succeeded for step in other.steps]
+        steps = tuple(_step_of(command, known) for command in commands) if own else recording.steps
+        return msgspec.structs.replace(recording, steps=steps, succeeded=all(step.succeeded for step in steps))
+
     def retry_of(self, recording: Recording, chance: Random) -> Recording | None:
         """A recorded retry of a recorded run."""
         found = self._retries.get(recording.id)
@@ -105,6 +115,17 @@ class Repertoire:
             return 12.0
         target = _TARGET_SECONDS.get(job, 240.0)
         return min(120.0, max(1.0, target / lengths[len(lengths) // 2]))
+
+
+def _step_of(command: str, known: list[RecordedStep]) -> RecordedStep:
+    same = next((step for step in known if step.command == command), None)
+    if same:
+        return same
+    parsed = next(step for step in known if "manifest.json" in step.artifacts)
+    manifest = {"manifest.json": parsed.artifacts["manifest.json"]}
+    return msgspec.structs.replace(
+        parsed, command=command, kind="command", succeeded=True, artifacts=manifest, log=None
+    )
 
 
 def recorded_seconds(recording: Recording) -> float:

@@ -209,7 +209,7 @@ def step_object(cloud: Cloud, plan: RunPlan, step: StepPlan, now: datetime, rela
 
 
 def _logs(cloud: Cloud, plan: RunPlan, step: StepPlan) -> tuple[str, str]:
-    if step.recorded is None:
+    if step.recorded is None or step.recorded.log is None:
         text = _plain_log(plan, step)
         return text, text
     fill = step_fill(cloud, plan, step)
@@ -225,7 +225,8 @@ def _plain_log(plan: RunPlan, step: StepPlan) -> str:
         return f"Cloning into '/usr/src/app'...\nHEAD is now at {(plan.git_sha or '')[:7]}\n"
     if step.index == 2:
         return "Successfully created profile\n"
-    return f"{clock}  Running with dbt\n{clock}  Warning: No packages were found in packages.yml\n"
+    packages = f"{clock}  Warning: No packages were found in packages.yml\n" if step.command == "dbt deps" else ""
+    return f"{clock}  Running with dbt\n{packages}"
 
 
 def _environment(cloud: Cloud, plan: RunPlan) -> dict[str, Any]:
