@@ -25,7 +25,7 @@ from headwater.observatory.reports import (
 from headwater.observatory.sentences import describe_run
 from headwater.store import run_queries
 from headwater.store.accounts import get_account as get_stored_account
-from headwater.store.manifests import list_nodes
+from headwater.store.manifests import list_parents
 from headwater.store.rows import ExecutionRow, RunDetail, RunRow
 
 
@@ -71,8 +71,7 @@ def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunRe
         detail = run_queries.get_run_detail(tx, account_key, run_id)
         parents: dict[str, tuple[str, ...]] = {}
         for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
-            nodes = list_nodes(tx, account_key, manifest_key).nodes
-            parents |= {node.unique_id: node.parents for node in nodes}
+            parents |= list_parents(tx, account_key, manifest_key, (row.node_key for row in detail.executions))
     return _report(detail, _critical(detail.executions, parents), observatory.store.now())
 
 

@@ -8,11 +8,12 @@ manifests may arrive in any order.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Subquery, bindparam, func, select, update
+from sqlalchemy import Connection, FromClause, Subquery, bindparam, func, select, update
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
@@ -131,16 +132,15 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
     groups = get_manifest(tx, account_key, manifest_key).groups
     held = _resolved(account_key, manifest_key)
     columns = (held.c.node_key, nodes.c.resource_type, node_versions.c.body)
-    joined = held.join(nodes, (nodes.c.account_key == account_key) & (nodes.c.node_key == held.c.node_key)).join(
-        node_versions,
-        (node_versions.c.account_key == account_key)
-        & (node_versions.c.node_key == held.c.node_key)
-        & (node_versions.c.version == held.c.version),
-    )
     found: list[Node] = []
     macros: list[Macro] = []
     keys: dict[str, int] = {}
-    query = select(*columns).select_from(joined).where(held.c.rank == 1).order_by(held.c.node_key)
+    query = (
+        select(*columns)
+        .select_from(_with_versions(held, account_key))
+        .where(held.c.rank == 1)
+        .order_by(held.c.node_key)
+    )
     for node_key, resource_type, body in tx.execute(query):
         thing = read_body(resource_type, body)
         keys[thing.unique_id] = node_key
@@ -151,11 +151,33 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
     return Nodes(nodes=tuple(found), macros=tuple(macros), groups=groups, keys_by_unique_id=keys)
 
 
+def list_parents(
+    tx: Connection, account_key: int, manifest_key: int, node_keys: Iterable[int]
+) -> dict[str, tuple[str, ...]]:
+    """Give the parents of some nodes as a manifest has them, by unique_id; without reading whole nodes."""
+    held = _resolved(account_key, manifest_key)
+    query = select(nodes.c.unique_id, held.c.node_key, node_versions.c.parents).select_from(
+        _with_versions(held, account_key)
+    )
+    wanted = set(node_keys)
+    rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
+    return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
+
+
 def list_node_versions(tx: Connection, account_key: int, manifest_key: int) -> dict[int, bytes]:
     """Give the version that each node key has in a manifest."""
     held = _resolved(account_key, manifest_key)
     query = select(held.c.node_key, held.c.version).where((held.c.rank == 1) & held.c.version.is_not(None))
     return {node_key: bytes(version) for node_key, version in tx.execute(query)}
+
+
+def _with_versions(held: Subquery, account_key: int) -> FromClause:
+    return held.join(nodes, (nodes.c.account_key == account_key) & (nodes.c.node_key == held.c.node_key)).join(
+        node_versions,
+        (node_versions.c.account_key == account_key)
+        & (node_versions.c.node_key == held.c.node_key)
+        & (node_versions.c.version == held.c.version),
+    )
 
 
 def _insert_manifest(tx: Connection, scope: Scope, manifest: Manifest, current_at: datetime, now: datetime) -> int:
