@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from headwater.artifacts._declared import Declared, Described
 from headwater.artifacts._json import NOTHING, REFUSED, Data, Faults, section
-from headwater.artifacts._nodes import Declared, Described
 from headwater.artifacts.metadata import check_kind, metadata_from, open_artifact
 from headwater.model.node import ArtifactMetadata
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Raw
 
+from headwater.artifacts._declared import Declared, DependsOn
 from headwater.artifacts._fingerprint import node_digest
 from headwater.artifacts._json import NOTHING, Data, Faults, Shape, no_garbage_collection
-from headwater.artifacts._nodes import VERSION_BYTES, Declared, DependsOn, NodeReader, owner_from
+from headwater.artifacts._nodes import NodeReader
+from headwater.artifacts._particulars import owner_from
 from headwater.artifacts._sections import CODED, NODE_SECTIONS, open_manifest
 from headwater.artifacts._values import read_any
+from headwater.artifacts._versions import version_of
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
 
 
@@ -122,12 +124,11 @@ def _macros(found: dict[str, Raw], faults: Faults) -> tuple[Macro, ...]:
         said = _macro_shape.read(raw, unique_id, faults)
         if said is None:
             continue
-        code = (said.macro_sql or "").encode("utf-8", "surrogatepass")
         macros.append(
             Macro(
                 unique_id=unique_id,
                 package_name=said.package_name or "",
-                version=blake2b(code, digest_size=VERSION_BYTES).digest(),
+                version=version_of(said.macro_sql or ""),
                 path=said.original_file_path or said.path or "",
                 macros=said.depends_on.macros or () if said.depends_on else (),
             )
@@ -147,9 +148,8 @@ def _groups(found: dict[str, Raw], faults: Faults) -> tuple[Group, ...]:
 
 def _content(nodes: list[Node], macros: tuple[Macro, ...], groups: tuple[Group, ...]) -> bytes:
     """Identify what was read, in whatever order it stood."""
-    told = [
-        sorted([(node.unique_id, node.version) for node in nodes]),
+    return version_of((
+        sorted([node.version for node in nodes]),
         sorted([(macro.unique_id, macro.version) for macro in macros]),
         sorted([(group.name, group.owner.name or "", group.owner.email or "") for group in groups]),
-    ]
-    return blake2b(msgspec.msgpack.encode(told), digest_size=VERSION_BYTES).digest()
+    ))  # fmt: skip

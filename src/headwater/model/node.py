@@ -1,9 +1,15 @@
-"""A node: anything with a `unique_id` in the graph, and the manifest that holds the nodes of one parse."""
+"""A node: anything with a `unique_id` in the graph, and the manifest that holds the nodes of one parse.
+
+What a manifest holds by the ten thousand are msgspec's structs: frozen like our dataclasses, made in a sixth of the
+time, and never walked by the garbage collector, which is right for what only points down to texts and tuples.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 RESOURCE_TYPES = (
     "model", "seed", "snapshot", "test", "unit_test", "source", "exposure", "metric", "semantic_model",
@@ -12,8 +18,7 @@ RESOURCE_TYPES = (
 """The resource types dbt writes today; another one is kept under its own name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True, gc=False):
     """A database object as dbt names it, without quotes; `database` is None where the adapter has none."""
 
     database: str | None
@@ -21,8 +26,7 @@ class Relation:
     identifier: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, gc=False, kw_only=True):
     """A declared column of a node."""
 
     name: str
@@ -30,8 +34,7 @@ class Column:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestTarget:
+class TestTarget(Struct, frozen=True, gc=False, kw_only=True):
     """What a test vouches for: the generic test's name, the node it is attached to, the column."""
 
     test_name: str | None = None
@@ -39,24 +42,21 @@ class TestTarget:
     column_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, gc=False, kw_only=True):
     """Who answers for an exposure or a group."""
 
     name: str | None = None
     email: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreshnessRule:
+class FreshnessRule(Struct, frozen=True, gc=False, kw_only=True):
     """How old a source may be before it warns or errs, in seconds."""
 
     warn_after_seconds: float | None = None
     error_after_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, gc=False, kw_only=True):
     """A node as one manifest declares it.
 
     `version` identifies everything kept here; `code_version` only its code and configuration: the time of parsing,
@@ -95,8 +95,7 @@ class Node:
     freshness: FreshnessRule | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Macro:
+class Macro(Struct, frozen=True, gc=False, kw_only=True):
     """A macro as one manifest declares it; `version` is the hash of its code."""
 
     unique_id: str
