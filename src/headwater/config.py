@@ -185,7 +185,7 @@ def _sentence(fault: Any, file: Path | None) -> str:
 
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, [setting for setting, _, _ in list_settings()], n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _variable(parts: Iterable[str | int]) -> str:

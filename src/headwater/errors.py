@@ -3,6 +3,7 @@
 HeadwaterError
 ├── WrongUse                    the caller can put it right: exit status 2
 │   ├── ConfigurationInvalid    every fault of the settings at once
+│   ├── CheckFailed             a token that cannot do what is needed, permission by permission
 │   ├── NotKnown                no such account, run, job, token
 │   └── Ambiguous               a name means several things
 ├── DbtCloudError               dbt Cloud could not be asked: exit status 3
@@ -53,6 +54,14 @@ class ConfigurationInvalid(WrongUse):
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("The configuration has faults: " + " ".join(faults))
         self.faults = faults
+
+
+class CheckFailed(WrongUse):
+    """A token that cannot do what is needed; `lines` holds a sentence for each thing that was tried."""
+
+    def __init__(self, message: str, *, lines: tuple[str, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.lines = lines
 
 
 class NotKnown(WrongUse):

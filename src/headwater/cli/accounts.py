@@ -63,7 +63,13 @@ def list_(as_json: AsJson = False) -> None:
         )
         for row in report.accounts
     )
-    print_table(columns, rows, right=("runs 24 h", "failed 24 h", "runs"))
+    print_table(
+        columns,
+        rows,
+        right=("runs 24 h", "failed 24 h", "runs"),
+        wraps=("account", "what"),
+        optional=("token", "runs", "last run"),
+    )
 
 
 @app.command("check")

@@ -9,7 +9,7 @@ import typer
 
 from headwater.cli import accounts, demo, runs, serving, syncing, tokens
 from headwater.cli.printing import console_errors
-from headwater.errors import Ambiguous, ConfigurationInvalid, HeadwaterError
+from headwater.errors import Ambiguous, CheckFailed, ConfigurationInvalid, HeadwaterError
 
 app = typer.Typer(
     name="headwater",
@@ -52,6 +52,11 @@ def explain(error: HeadwaterError) -> None:
     if isinstance(error, ConfigurationInvalid):
         for fault in error.faults:
             console.print(fault, markup=False)
+        return
+    if isinstance(error, CheckFailed):
+        for line in error.lines:
+            console.print(line, markup=False)
+        console.print(error.hint, markup=False)
         return
     console.print(str(error), markup=False)
     if isinstance(error, Ambiguous):

@@ -19,7 +19,7 @@ import typer
 
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, console_errors, print_json, say_counts
-from headwater.cli.serving import follow_and_serve, stopping_on_signals, waiting_until, write_logs
+from headwater.cli.serving import ending_on_signals, follow_and_serve, waiting_until, write_logs
 from headwater.cli.syncing import sync_with_progress
 from headwater.errors import HeadwaterError, WrongUse
 from headwater.model.secret import Secret
@@ -58,7 +58,7 @@ def demo(
     began = time.monotonic()
     stop = threading.Event()
     write_logs()
-    with stopping_on_signals(stop), _folder(folder) as data, simulated_cloud(days=days, seed=seed) as accounts:
+    with ending_on_signals(stop), _folder(folder) as data, simulated_cloud(days=days, seed=seed) as accounts:
         settings = {
             "data_folder": data,
             "database_url": f"sqlite:///{data / 'headwater.db'}",

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_WIDEST = 10_000
+_WRAPPED = 16
 _STYLES = {
     "success": "green", "pass": "green", "connected": "green", "error": "red", "fail": "red", "failing": "red",
     "rejected": "red", "runtime error": "red", "warn": "yellow", "running": "blue", "starting": "blue",
@@ -23,8 +25,8 @@ _SHAPES = {
 
 
 def console() -> Console:
-    """Give the console for answers."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Give the console for answers; into a file or a pipe lines are as long as they are."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDEST, soft_wrap=True)
 
 
 def console_errors() -> Console:
@@ -38,14 +40,45 @@ def print_json(report: object) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text | str]], *, right: Sequence[str] = ()) -> None:
-    """Print a table without boxes; the columns in `right` hold numbers."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Text | str]],
+    *,
+    right: Sequence[str] = (),
+    wraps: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> None:
+    """Print a table without boxes; the columns in `right` hold numbers, only those in `wraps` take several lines.
+
+    In a narrow terminal the `optional` columns are left out one by one, the first named first; `--json` has them all.
+    """
+    out = console()
+    listed = [[cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
+    shown = _fitting(columns, listed, wraps, optional, out.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    console().print(table)
+    for column in shown:
+        table.add_column(
+            column, justify="right" if column in right else "left", no_wrap=column not in wraps, overflow="fold"
+        )
+    for row in listed:
+        table.add_row(*(cell for column, cell in zip(columns, row, strict=True) if column in shown))
+    out.print(table)
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[Text]], wraps: Sequence[str], optional: Sequence[str], width: int
+) -> list[str]:
+    longest = {
+        column: max((len(column), *(cell.cell_len for cell in cells)))
+        for column, *cells in zip(columns, *rows, strict=True)
+    }
+    needed = {column: min(size, _WRAPPED) if column in wraps else size for column, size in longest.items()}
+    shown = list(columns)
+    for column in optional:
+        if sum(needed[name] + 1 for name in shown) <= width:
+            break
+        shown.remove(column)
+    return shown
 
 
 def say_status(status: str) -> Text:

@@ -79,7 +79,13 @@ def runs(
         )
         for row in report.runs
     )
-    print_table(columns, rows, right=("queued", "took"))
+    print_table(
+        columns,
+        rows,
+        right=("queued", "took"),
+        wraps=("job", "account", "nodes"),
+        optional=("seen by", "trigger", "queued", "nodes", "account"),
+    )
     console().print(f"{len(report.runs)} of {report.total} runs.")
 
 
@@ -124,7 +130,13 @@ def jobs(
         )
         for row in report.jobs
     )
-    print_table(columns, rows, right=("runs", "success", "p50", "p90"))
+    print_table(
+        columns,
+        rows,
+        right=("runs", "success", "p50", "p90"),
+        wraps=("job", "account", "project", "environment"),
+        optional=("schedule", "environment", "p90", "project", "account"),
+    )
 
 
 def _print_run(report: RunReport) -> None:
@@ -137,6 +149,7 @@ def _print_run(report: RunReport) -> None:
         ("step", "status", "took", "name"),
         ((str(s.index), say_status(s.status), say_span(s.elapsed_seconds, unknown=""), s.name) for s in report.steps),
         right=("took",),
+        wraps=("name",),
     )
     if report.executions:
         print_table(
@@ -153,6 +166,8 @@ def _print_run(report: RunReport) -> None:
                 for row in report.executions
             ),
             right=("took",),
+            wraps=("node", "message"),
+            optional=("started",),
         )
     for row in report.freshness:
         out.print(f"freshness of {row.name}: {row.status}, {say_span(row.age_seconds, unknown='')} old", markup=False)

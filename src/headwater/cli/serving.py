@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -42,7 +42,7 @@ def up(host: Host = None, port: Port = None) -> None:
     """Follow every account and serve the web application, in one process."""
     write_logs()
     stop = threading.Event()
-    with stopping_on_signals(stop), opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
+    with ending_on_signals(stop), opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
         follow_and_serve(observatory, stop)
 
 
@@ -118,7 +118,8 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
     with open_monitor(observatory, settings.dbt_monitor, stop) as monitor, _running(monitor, stop) as ended:
-        _serve_web(observatory)
+        with suppress(Stopping):
+            _serve_web(observatory)
     if not ended.is_set():
         end_at_once()
 
@@ -168,12 +169,30 @@ def waiting_until(stop: threading.Event) -> Callable[[float], None]:
     return sleep
 
 
-@contextmanager
-def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+def stopping_on_signals(stop: threading.Event) -> AbstractContextManager[None]:
     """Set an event on SIGINT and SIGTERM instead of dying of them."""
+    return _on_signals(stop.set)
+
+
+def ending_on_signals(stop: threading.Event) -> AbstractContextManager[None]:
+    """Set an event on SIGINT and SIGTERM and leave what is being done with Stopping; a second signal changes nothing.
+
+    uvicorn takes the signals while it serves and hands them on when it has ended.
+    """
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            raise Stopping
+
+    return _on_signals(end)
+
+
+@contextmanager
+def _on_signals(act: Callable[[], None]) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: act())
     try:
         yield
     finally:

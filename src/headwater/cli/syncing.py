@@ -22,6 +22,8 @@ from headwater.sdk import Outcome, collect_data_from_dbt_cloud
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+_FAULTS_SHOWN = 10
+
 
 def add_commands(app: typer.Typer) -> None:
     """Add this family to the program."""
@@ -46,8 +48,10 @@ def sync(
             f"{report.runs_new} new runs, {report.runs_updated} updated, {report.artifacts_stored} artifacts, "
             f"{report.requests} requests, {report.seconds:.1f} s."
         )
-        for fault in report.faults:
+        for fault in report.faults[:_FAULTS_SHOWN]:
             console_errors().print(fault, markup=False)
+        if len(report.faults) > _FAULTS_SHOWN:
+            console_errors().print(f"… and {len(report.faults) - _FAULTS_SHOWN} more; --json has them all.")
     raise typer.Exit(3 if report.accounts_failed else 0)
 
 

@@ -49,7 +49,9 @@ def list_(as_json: AsJson = False) -> None:
         )
         for row in tokens
     )
-    print_table(("name", "role", "token", "created", "last used", "expires"), rows)
+    print_table(
+        ("name", "role", "token", "created", "last used", "expires"), rows, wraps=("name",), optional=("created",)
+    )
 
 
 @app.command("revoke")

@@ -55,7 +55,7 @@ def add_account(
         )
     check = _report(check_connection(observatory.unsaved_client(address, token)))
     if not check.is_usable:
-        raise WrongUse(_first_fault(check), hint="Nothing was saved.")
+        raise _check_failed(check, hint="Nothing was saved.")
     now = observatory.store.now()
     with observatory.store.write() as tx:
         account = stored.save_account(tx, name, address, now)
@@ -70,12 +70,12 @@ def set_token(observatory: Observatory, name: str, token: Secret) -> CheckReport
 
     Raises:
         NotKnown: there is no such account.
-        WrongUse: the check failed.
+        CheckFailed: the token cannot do what is needed.
     """
     account = get_account(observatory, name)
     check = _report(check_connection(observatory.unsaved_client(account.address, token)))
     if not check.is_usable:
-        raise WrongUse(_first_fault(check), hint="The token was not replaced.")
+        raise _check_failed(check, hint="The token was not replaced.")
     now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.set_token(tx, account.account_key, seal_token(observatory.key, account.address, token), token.hint, now)
@@ -110,7 +110,7 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     account=row.account.name,
                     origin=row.account.address.origin,
                     account_id=row.account.address.account_id,
-                    status=str(row.account.status if not row.account.is_paused else AccountStatus.PAUSED),
+                    status=str(_status(row.account)),
                     sentence=_sentence(row.account, state, observatory.settings, now),
                     is_paused=row.account.is_paused,
                     token_hint=row.account.token_hint or None,
@@ -167,11 +167,20 @@ def _report(found: ConnectionReport) -> CheckReport:
     )
 
 
-def _first_fault(check: CheckReport) -> str:
+def _check_failed(check: CheckReport, *, hint: str) -> CheckFailed:
     fault = next((line for line in check.lines if line.ok is False), None)
-    if fault is None:
-        return "The account cannot be followed: no run could be seen."
-    return f"{fault.sentence} {fault.hint}".rstrip()
+    message = "The account cannot be followed: no run could be seen."
+    if fault is not None:
+        message = f"{fault.sentence} {fault.hint}".rstrip()
+    shapes = {True: "●", False: "✕", None: "○"}
+    lines = tuple(f"{shapes[line.ok]} {line.sentence} {line.hint}".rstrip() for line in check.lines)
+    return CheckFailed(message, lines=lines, hint=hint)
+
+
+def _status(account: Account) -> AccountStatus:
+    if account.is_paused:
+        return AccountStatus.PAUSED
+    return AccountStatus.CONNECTED if account.address.origin == LOCAL_ORIGIN else account.status
 
 
 def _sentence(account: Account, state: SyncState, settings: Settings, now: datetime) -> str:

@@ -23,7 +23,7 @@ from headwater.store.sync_states import add_requests, get_sync_state, save_sync_
 from headwater.sync.account import AccountSync, Collected, PassReport, sync_account
 from headwater.sync.plan import widen_backfill
 
-LEASE = timedelta(minutes=2)
+LEASE = timedelta(seconds=45)
 """How long an account stays claimed by a process that died."""
 
 _COLLECTED_AT_ONCE = 40
