@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 Seen = TypeVar("Seen")
 
-DEADLINE = 120.0
+DEADLINE = 60.0
 """Seconds after which a test gives up; nothing is expected to take nearly as long."""
 
 _COMPILED = Path(tempfile.gettempdir()) / "headwater-tests-compiled"

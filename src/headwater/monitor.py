@@ -67,6 +67,7 @@ class Monitor:
     stop: threading.Event
     metrics: MonitorMetrics
     paces: dict[str, Pace] = field(default_factory=dict)
+    metrics_port: int = 0
     _has_listed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -263,7 +264,7 @@ def _account_metrics(report: MetricsReport) -> Iterator[Metric]:
         "headwater_dbt_rate_limited", "Requests that dbt Cloud answered with 429.", labels=("account",)
     )
     waiting = GaugeMetricFamily("headwater_open_runs", "Runs that are not over.", labels=("account",))
-    for account in report.accounts:
+    for account in (account for account in report.accounts if account.token_hint is not None):
         up.add_metric([account.account], float(account.status == "connected"))
         if account.lag_seconds is not None:
             lag.add_metric([account.account], account.lag_seconds)
@@ -333,6 +334,7 @@ def open_monitor(observatory: Observatory, settings: MonitorSettings, stop: thre
     metrics.add_reader(lambda: read_metrics(observatory))
     monitor = Monitor(observatory, settings, stop, metrics)
     with serving_metrics(metrics, settings.prometheus_port, lambda: list_failing(monitor)) as port:
+        monitor.metrics_port = port
         _log.info("following", metrics=f"http://127.0.0.1:{port}/metrics", interval=settings.interval)
         yield monitor
 

@@ -117,9 +117,12 @@ def simulator(
 def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
-    with open_monitor(observatory, settings.dbt_monitor, stop) as monitor, _running(monitor, stop) as ended:
-        with suppress(Stopping):
-            _serve_web(observatory)
+    with (
+        open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
+        _running(monitor, stop) as ended,
+        suppress(Stopping),
+    ):
+        _serve_web(observatory)
     if not ended.is_set():
         end_at_once()
 
