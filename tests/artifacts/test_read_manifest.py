@@ -247,6 +247,21 @@ def test_a_column_named_created_at_is_no_time_of_parsing() -> None:
     assert fingerprint_manifest(with_column("date")) != fingerprint_manifest(with_column("text"))
 
 
+def test_a_fact_named_created_at_is_no_time_of_parsing() -> None:
+    """A fact named created at is no time of parsing, though it is a time."""
+
+    def with_meta(founded: float, parsed: float) -> bytes:
+        return manifest({"unique_id": "model.p.m", "meta": {"created_at": founded}, "created_at": parsed})
+
+    first, parsed_again, other = with_meta(1.6e9, 1.7e9), with_meta(1.6e9, 1.71e9), with_meta(1.61e9, 1.7e9)
+    assert fingerprint_manifest(first) == fingerprint_manifest(parsed_again)
+    assert fingerprint_manifest(first) != fingerprint_manifest(other)
+    known = KnownNodes()
+    (node,) = read_manifest(first, known).nodes
+    assert read_manifest(parsed_again, known).nodes[0] is node
+    assert read_manifest(other, known).nodes[0].meta_json == '{"created_at":1610000000.0}'
+
+
 def test_known_nodes_are_not_read_again() -> None:
     """Known nodes are not read again."""
     data, known = ours("core_manifest"), KnownNodes()

@@ -141,9 +141,10 @@ def test_odd_results_are_noted_and_the_rest_survives() -> None:
     assert len(read.faults) == 5
 
 
-def test_commands_that_execute_nothing_have_no_executions() -> None:
+@pytest.mark.parametrize("command", ["compile", "generate", "show"])
+def test_commands_that_execute_nothing_have_no_executions(command: str) -> None:
     """Commands that execute nothing have no executions."""
-    read = read_run_results(run_results({"unique_id": "a", "status": "success"}, which="generate"))
+    read = read_run_results(run_results({"unique_id": "a", "status": "success"}, which=command))
     assert not read.is_executing
     assert read.executions == ()
 

@@ -6,18 +6,23 @@ dbt writes into the metadata when and by which invocation it parsed, and into ev
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
+from typing import TypeAlias
 
 from msgspec import Raw
 
 from headwater.artifacts._json import Data, Faults, no_garbage_collection
 from headwater.artifacts._sections import NODE_SECTIONS, open_manifest
 
-_READING = b"headwater manifest 1"
+_READING = b"headwater manifest 2"
 """Counted up whenever the same bytes are read into other nodes than before."""
 
+NodeDigest: TypeAlias = tuple[int, int, int]
+"""Where the time of parsing stands in the JSON of a node, and Python's own hashes of what is before and after it."""
+
 _MARK = b'"created_at":'
-_LONGEST_TIME = 32
+_TIME = re.compile(rb'"created_at": ?\d{10}(?:\.\d+)?(?=[,}])')  # seconds since 1970
 
 
 def fingerprint_manifest(data: Data) -> bytes:
@@ -28,34 +33,39 @@ def fingerprint_manifest(data: Data) -> bytes:
     """
     with no_garbage_collection():
         metadata, sections = open_manifest(data, Faults(), is_decoding=False)
-        digest = sha256(_READING, usedforsecurity=False)
         told = (metadata.schema_version, metadata.dbt_version, metadata.project_name, metadata.adapter_type)
+        digest = sha256(_READING)
         digest.update(repr(told).encode("utf-8", "backslashreplace"))
         for name in (*NODE_SECTIONS, "macros", "groups"):
             entries: dict[str, Raw] = getattr(sections, name)
-            digest.update(f"\0{name}".encode())
-            for unique_id in sorted(entries):
-                before, after = _around_time(bytes(entries[unique_id]))
-                digest.update(f"\0{unique_id}\0{len(before)}\0".encode())
-                digest.update(before)
-                digest.update(after)
+            ids = sorted(entries)
+            digest.update(repr((name, ids)).encode("utf-8", "backslashreplace"))
+            for unique_id in ids:
+                # JSON says itself where it ends, so that nothing need stand between one entry and the next.
+                node = bytes(entries[unique_id])
+                start, end = _find_time(node)
+                digest.update(node[:start])
+                digest.update(node[end:])
         return digest.digest()
 
 
-def node_digest(raw: Raw) -> tuple[int, int]:
-    """Identify the JSON of a node within this process, by Python's own hash of it."""
-    before, after = _around_time(bytes(raw))
-    return hash(before), hash(after)
+def node_digest(raw: Raw, last: NodeDigest | None) -> NodeDigest:
+    """Identify the JSON of a node within this process; the time of parsing is looked for where it stood last."""
+    found = None if last is None else _TIME.match(raw, last[0])
+    start, end = _find_time(bytes(raw)) if found is None else found.span()
+    view = memoryview(raw)
+    return start, hash(bytes(view[:start])), hash(bytes(view[end:]))
 
 
-def _around_time(node: bytes) -> tuple[bytes | memoryview, bytes | memoryview]:
-    """Give the JSON of a node before and after the time it was parsed at; all of it and nothing where it has none."""
-    at = node.find(_MARK)
+def _find_time(node: bytes) -> tuple[int, int]:
+    """Find from where to where the time of parsing stands; 0 and 0 where there is none.
+
+    It is looked for from the end: columns and fields of a `meta` that have the same name stand before it.
+    """
+    at = node.rfind(_MARK)
     while at >= 0:
-        start = at + len(_MARK)
-        value = node[start : start + _LONGEST_TIME].split(b",", 1)[0].rstrip(b"}")
-        if value[:1].isdigit() or value[1:2].isdigit():
-            view = memoryview(node)
-            return view[:start], view[start + len(value) :]
-        at = node.find(_MARK, start)
-    return node, b""
+        found = _TIME.match(node, at)
+        if found is not None:
+            return found.span()
+        at = node.rfind(_MARK, 0, at)
+    return 0, 0

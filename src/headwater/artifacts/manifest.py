@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from headwater.artifacts._declared import Declared, DependsOn
-from headwater.artifacts._fingerprint import node_digest
+from headwater.artifacts._fingerprint import NodeDigest, node_digest
 from headwater.artifacts._json import NOTHING, Data, Faults, Shape, no_garbage_collection
 from headwater.artifacts._nodes import NodeReader
 from headwater.artifacts._particulars import owner_from
@@ -21,7 +21,7 @@ from headwater.model.node import Group, Macro, Manifest, Node, Owner
 class KnownNode(NamedTuple):
     """A node that was read before, and the digest of the JSON it was read from."""
 
-    digest: tuple[int, int]
+    digest: NodeDigest
     node: Node
     compiled_code: str | None
 
@@ -46,6 +46,7 @@ class _Group(msgspec.Struct):
     owner: Raw = NOTHING
 
 
+_UNKNOWN = (None, None, None)
 _macro_shape = Shape(_Macro)
 _group_shape = Shape(_Group)
 
@@ -96,12 +97,15 @@ class _Reader:
             elif self._known is None:
                 self._read_raw(unique_id, entry, is_coded=is_coded)
             else:
-                digest = node_digest(entry)
-                known = self._known.get(unique_id)
-                if known is not None and known.digest == digest:
-                    self._keep(known.node, known.compiled_code)
-                elif self._read_raw(unique_id, entry, is_coded=is_coded):
-                    self._known[unique_id] = KnownNode(digest, self.nodes[-1], self.compiled_code.get(unique_id))
+                self._read_unless_known(self._known, unique_id, entry, is_coded=is_coded)
+
+    def _read_unless_known(self, known: KnownNodes, unique_id: str, raw: Raw, *, is_coded: bool) -> None:
+        last, node, compiled_code = known.get(unique_id, _UNKNOWN)
+        digest = node_digest(raw, last)
+        if digest == last:
+            self._keep(node, compiled_code)
+        elif self._read_raw(unique_id, raw, is_coded=is_coded):
+            known[unique_id] = KnownNode(digest, self.nodes[-1], self.compiled_code.get(unique_id))
 
     def _read_raw(self, unique_id: str, raw: Raw, *, is_coded: bool) -> bool:
         said = self._read.decode(unique_id, raw, is_coded=is_coded)

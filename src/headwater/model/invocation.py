@@ -16,7 +16,7 @@ FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 """The execution statuses that are bad news; `partial success` is a microbatch model with failed batches."""
 
 NOT_EXECUTING = frozenset(
-    {"compile", "generate", "docs generate", "parse", "list", "ls", "deps", "debug", "clean", "docs"}
+    {"compile", "generate", "docs generate", "parse", "list", "ls", "show", "deps", "debug", "clean", "docs"}
 )
 """dbt commands whose results say nothing about the warehouse: their successes are only compilations."""
 
