@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from headwater.config import Settings
 from headwater.dbtcloud.connection import ConnectionReport, check_connection
 from headwater.dbtcloud.origin import read_origin
-from headwater.errors import CheckFailed, NotKnown, WrongUse
+from headwater.errors import CheckFailed, NotKnown, OriginRefused, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
