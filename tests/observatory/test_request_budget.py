@@ -1,0 +1,47 @@
+"""The request budget of an account holds for everybody on its store together."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from cloud import open_watching, running_cloud, watching
+from headwater.observatory.holder import Observatory, get_account
+
+_A_MINUTE = 60
+
+
+def test_two_on_one_store_never_ask_more_than_the_budget(tmp_path: Path) -> None:
+    """Two observatories with stores of their own on one database ask as fast as they may; dbt Cloud never says 429."""
+    lock = threading.Lock()
+    with running_cloud(days=1, rate_limit=_A_MINUTE) as cloud:
+
+        def sleep(seconds: float) -> None:
+            with lock:
+                cloud.advance(seconds)
+
+        settings = {"dbt_cloud": {"requests_per_minute": _A_MINUTE}, "days": 0}
+        with (
+            watching(cloud, tmp_path, accounts=1, sleep=sleep, **settings) as one,
+            open_watching(cloud, tmp_path, sleep=sleep, **settings) as other,
+        ):
+            cloud.advance(120)
+            began, before = cloud.now, cloud.requests()
+            threads = [threading.Thread(target=ask, args=(observatory, 120)) for observatory in (one, other)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+            answers = cloud.simulator.control("GET", "requests")["counts"]
+            minutes = (cloud.now - began).total_seconds() / 60
+            assert cloud.requests() - before == 240
+            assert [row for row in answers if row["status"] == 429] == []
+            assert minutes >= 240 / _A_MINUTE - 1
+
+
+def ask(observatory: Observatory, times: int) -> None:
+    """Ask for the number of runs again and again."""
+    client = observatory.client(get_account(observatory, "first"))
+    for _ in range(times):
+        client.count("runs")
