@@ -72,7 +72,7 @@ def test_timing_spans_both_phases() -> None:
         execution_time=5.5,
     )
     assert execution.started_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
-    assert execution.executing_at == datetime(2026, 11, 20, 10, 0, 2, 123456, tzinfo=UTC)
+    assert execution.executing_at == datetime(2026, 11, 20, 10, 0, 2, 123457, tzinfo=UTC)
     assert execution.finished_at == datetime(2026, 11, 20, 10, 0, 5, tzinfo=UTC)
     assert execution.elapsed == timedelta(seconds=5.5)
 

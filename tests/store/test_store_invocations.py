@@ -8,6 +8,7 @@ from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from things import (
     HOUR,
     MINUTE,
@@ -76,7 +77,7 @@ def test_executions_come_back_as_they_were_saved(store: Store) -> None:
         first = found["model.shop.m1"]
         code = find_compiled_code(tx, scope.account_key, first.node_key, first.compiled_hash)
         history = list_node_executions(tx, scope.account_key, first.node_key)
-    assert {row.execution for row in detail.executions} == {replace(e, compiled_code=None) for e in executions}
+    assert {row.execution for row in detail.executions} == {structs.replace(e, compiled_code=None) for e in executions}
     assert found["model.shop.m2"].happened_at == T0
     assert {(row.resource_type, row.step_index, row.run_id) for row in detail.executions} == {("model", 1, 7)}
     assert code == "select 1"
@@ -148,7 +149,7 @@ def test_many_executions_take_the_bulk_path_and_are_the_same(store: Store) -> No
     key = save(store, scope, make_invocation(), make_results(make_execution(5, "error"), *executions))
     with store.read() as tx:
         found = list_invocation_executions(tx, scope.account_key, key)
-    assert [row.execution for row in found] == [replace(execution, compiled_code=None) for execution in executions]
+    assert [row.execution for row in found] == [structs.replace(each, compiled_code=None) for each in executions]
 
 
 examples = count()

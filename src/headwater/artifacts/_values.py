@@ -23,15 +23,22 @@ def read_time(text: str | None, faults: Faults, *where: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-        if at.tzinfo is not UTC:
-            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         faults.add(f"{': '.join(where)} is not a time: {text[:40]!r}.")
         return None
-    if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
-        faults.add(f"{': '.join(where)} is not a believable time: {text[:40]!r}.")
+    return believable_time(at, faults, *where)
+
+
+def believable_time(at: datetime, faults: Faults, *where: str) -> datetime | None:
+    """Give a time in UTC, which one without an offset is in; None (and a fault) where no dbt can have run then."""
+    try:
+        told = at if at.tzinfo is UTC else at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        told = None
+    if told is None or not _FIRST_YEAR <= told.year <= _LAST_YEAR:
+        faults.add(f"{': '.join(where)} is not a believable time: {at.isoformat()}.")
         return None
-    return at
+    return told
 
 
 def read_span(seconds: float | None, faults: Faults, *where: str) -> timedelta | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from headwater.model.node import ArtifactMetadata
 
 EXECUTION_STATUSES = frozenset({
@@ -21,8 +23,7 @@ NOT_EXECUTING = frozenset(
 """dbt commands whose results say nothing about the warehouse: their successes are only compilations."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class Execution(Struct, frozen=True, gc=False, kw_only=True):
     """One node in one invocation. `elapsed` is dbt's execution_time, `failures` a test's failing rows.
 
     `started_at` and `finished_at` span compiling and executing; they are None where dbt wrote no timing (skipped).

@@ -12,7 +12,7 @@ from headwater.model.invocation import Execution, Freshness, Invocation
 from headwater.store.rows import ExecutionRow, FreshnessRow, InvocationRow
 from headwater.store.schema import compiled_codes, executions, freshness_results, invocations, nodes
 
-_EXECUTION = [field.name for field in fields(Execution) if field.name in executions.c]
+_EXECUTION = [name for name in Execution.__struct_fields__ if name in executions.c]
 _FRESHNESS = [field.name for field in fields(Freshness) if field.name in freshness_results.c]
 _INVOCATION = [field.name for field in fields(Invocation)]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from msgspec import structs
 from sqlalchemy import Connection
 
 from headwater.artifacts import fingerprint_manifest, read_catalog, read_manifest, read_run_results, read_sources
@@ -219,7 +220,7 @@ def _add_compiled_code(read: ReadRun) -> None:
         manifest = read.manifests[index].manifest if index in read.manifests else None
         codes = (manifest.compiled_code if manifest is not None else None) or {}
         executions = tuple(
-            replace(execution, compiled_code=execution.compiled_code or codes.get(execution.unique_id))
+            structs.replace(execution, compiled_code=execution.compiled_code or codes.get(execution.unique_id))
             for execution in results.executions
         )
         read.results[index] = replace(results, executions=executions)
