@@ -24,9 +24,8 @@ NodeDigest: TypeAlias = tuple[int, int, int]
 
 _MARK = b'"created_at":'
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_COMPILED_SECTIONS = frozenset({"nodes", "functions"})
 _VOLATILE = (
-    (b'"build_path":', re.compile(rb'"build_path": ?(?:null|' + _TEXT + rb")", re.DOTALL)),
-    (b'"depends_on":', re.compile(rb'"depends_on": ?\{"macros": ?\[[^\]]*+\]', re.DOTALL)),
     (
         b'"compiled_path":',
         re.compile(
@@ -34,10 +33,13 @@ _VOLATILE = (
             rb'(?:, ?"compiled": ?(?:true|false), ?"compiled_code": ?(?:null|' + _TEXT + rb")"
             rb', ?"extra_ctes_injected": ?(?:true|false), ?"extra_ctes": ?\[(?:[^"\[\]]++|' + _TEXT + rb")*+\])?",
             re.DOTALL,
-        ),
+        ).match,
     ),
+    (b'"depends_on":', re.compile(rb'"depends_on": ?\{"macros": ?\[[^\]]*+\]', re.DOTALL).match),
+    (b'"created_at":', re.compile(rb'"created_at": ?\d{10}(?:\.\d+)?(?=[,}])').match),
+    (b'"build_path":', re.compile(rb'"build_path": ?(?:null|' + _TEXT + rb")", re.DOTALL).match),
 )
-"""What a command leaves in a node, in the order and form in which dbt writes it since 1.4; another form is not cut out."""
+"""What a command leaves in a node, from its end to its beginning, in the form in which dbt writes it since 1.4."""
 
 _TIME = re.compile(rb'"created_at": ?\d{10}(?:\.\d+)?(?=[,}])')  # seconds since 1970
 
@@ -58,14 +60,11 @@ def fingerprint_manifest(data: Data) -> bytes:
             entries: dict[str, Raw] = getattr(sections, name)
             ids = sorted(entries)
             digest.update(repr((name, ids)).encode("utf-8", "backslashreplace"))
+            cut = _cut_node if name in _COMPILED_SECTIONS else _cut_time
             for unique_id in ids:
                 # JSON says itself where it ends, so that nothing need stand between one entry and the next.
-                node = bytes(entries[unique_id])
-                kept = 0
-                for start, end in _find_volatile(node):
-                    digest.update(node[kept:start])
-                    kept = end
-                digest.update(node[kept:])
+                for part in cut(bytes(entries[unique_id])):
+                    digest.update(part)
         return digest.digest()
 
 
@@ -77,16 +76,25 @@ def node_digest(raw: Raw, last: NodeDigest | None) -> NodeDigest:
     return start, hash(bytes(view[:start])), hash(bytes(view[end:]))
 
 
-def _find_volatile(node: bytes) -> list[tuple[int, int]]:
-    """Find from where to where stands what is not the node's own, in order and without overlap."""
-    found = [_find_time(node)]
-    for mark, form in _VOLATILE:
-        at = node.rfind(mark)
-        match = form.match(node, at) if at >= 0 else None
-        if match is not None:
-            found.append(match.span())
-    found.sort()
-    return [span for before, span in zip([(0, 0), *found], found, strict=False) if span[0] >= before[1]]
+def _cut_node(node: bytes) -> list[memoryview]:
+    """Give what is the node's own, in parts from its end to its beginning; what has another form stays in."""
+    view = memoryview(node)
+    parts = []
+    end = len(node)
+    for mark, match in _VOLATILE:
+        at = node.rfind(mark, 0, end)
+        found = match(node, at) if at >= 0 else None
+        if found is not None:
+            parts.append(view[found.end() : end])
+            end = at
+    parts.append(view[:end])
+    return parts
+
+
+def _cut_time(node: bytes) -> list[memoryview]:
+    start, end = _find_time(node)
+    view = memoryview(node)
+    return [view[:start], view[end:]]
 
 
 def _find_time(node: bytes) -> tuple[int, int]:
