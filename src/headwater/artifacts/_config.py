@@ -5,7 +5,7 @@ The same configuration stands in many nodes to the letter, so each distinct one 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Raw
@@ -17,7 +17,7 @@ from headwater.model.node import FreshnessRule
 _PERIOD_SECONDS = {"minute": 60.0, "hour": 3600.0, "day": 86400.0}
 
 
-class Config(NamedTuple):
+class Config(msgspec.Struct, frozen=True, gc=False):
     """What is read of a `config` object; `json` leaves out `docs`, which changes nothing that a node does."""
 
     is_enabled: bool = True
