@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from headwater.errors import StoreBusy, StoreUnavailable
 from headwater.store.faults import translated
-from headwater.store.migrate import migrate
+from headwater.store.migrate import NEWEST, migrate, read_revision
 
 _BUSY_SECONDS = 10.0
 _WRITES = "headwater_writes"
@@ -122,8 +122,11 @@ def open_store(url: str, *, clock: Callable[[], datetime] | None = None, busy_se
     try:
         if store.is_sqlite:
             _use_write_ahead_log(store)
-        with store.write() as tx:
-            migrate(tx)
+        with store.read() as tx:
+            is_current = read_revision(tx) == NEWEST
+        if not is_current:
+            with store.write() as tx:
+                migrate(tx)
     except BaseException:
         store.close()
         raise
