@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from headwater.model.invocation import Execution, Freshness, Invocation
 from headwater.store.rows import ExecutionRow, FreshnessRow, InvocationRow
@@ -24,11 +24,16 @@ def find_invocation(tx: Connection, account_key: int, invocation_id: str) -> Inv
     return None if row is None else _invocation(row)
 
 
+_OF_RUN = (
+    select(invocations)
+    .where(invocations.c.account_key == bindparam("of_account"), invocations.c.run_id == bindparam("of_run"))
+    .order_by(invocations.c.step_index, invocations.c.generated_at, invocations.c.invocation_key)
+)
+
+
 def list_run_invocations(tx: Connection, account_key: int, run_id: int) -> list[InvocationRow]:
     """List the invocations of a run by step."""
-    here = (invocations.c.account_key == account_key) & (invocations.c.run_id == run_id)
-    order = (invocations.c.step_index, invocations.c.generated_at, invocations.c.invocation_key)
-    return [_invocation(row) for row in tx.execute(select(invocations).where(here).order_by(*order))]
+    return [_invocation(row) for row in tx.execute(_OF_RUN, {"of_account": account_key, "of_run": run_id})]
 
 
 def list_run_executions(tx: Connection, account_key: int, run_id: int) -> list[ExecutionRow]:

@@ -40,16 +40,18 @@ def save_manifest(tx: Connection, scope: Scope, manifest: Manifest, fingerprint:
     return manifest_key
 
 
+_FINGERPRINTED = select(manifest_fingerprints.c.manifest_key).where(
+    manifest_fingerprints.c.account_key == bindparam("of_account"),
+    manifest_fingerprints.c.project_id == bindparam("of_project"),
+    manifest_fingerprints.c.environment_id == bindparam("of_environment"),
+    manifest_fingerprints.c.fingerprint == bindparam("found"),
+)
+
+
 def find_manifest_by_fingerprint(tx: Connection, scope: Scope, fingerprint: bytes) -> int | None:
     """Find the manifest that the same bytes gave before, so that they need not be read."""
-    links = manifest_fingerprints.c
-    here = (
-        (links.account_key == scope.account_key)
-        & (links.project_id == scope.project_id)
-        & (links.environment_id == scope.environment_id)
-        & (links.fingerprint == fingerprint)
-    )
-    found: int | None = tx.execute(select(links.manifest_key).where(here)).scalar()
+    place = {"of_account": scope.account_key, "of_project": scope.project_id, "of_environment": scope.environment_id}
+    found: int | None = tx.execute(_FINGERPRINTED, {**place, "found": fingerprint}).scalar()
     return found
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from headwater.model.node import Macro, Node
 from headwater.store.database import notes
@@ -40,21 +40,24 @@ def ensure_node_keys(tx: Connection, scope: Scope, resource_types: Mapping[str, 
     return known
 
 
+_KEYS = select(nodes.c.unique_id, nodes.c.node_key).where(
+    nodes.c.account_key == bindparam("of_account"),
+    nodes.c.project_id == bindparam("of_project"),
+    nodes.c.environment_id == bindparam("of_environment"),
+)
+_SOME_KEYS = _KEYS.where(nodes.c.unique_id.in_(bindparam("wanted", expanding=True)))
+
+
 def find_node_keys(tx: Connection, scope: Scope, unique_ids: Iterable[str]) -> dict[str, int]:
     """Find the keys of unique_ids; what the transaction has looked up once it does not ask for again."""
     cleaned = {unique_id: clean_key(unique_id) for unique_id in unique_ids}
     memory = _memory(tx, scope)
     unknown = [key for key in cleaned.values() if key not in memory]
-    here = (
-        (nodes.c.account_key == scope.account_key)
-        & (nodes.c.project_id == scope.project_id)
-        & (nodes.c.environment_id == scope.environment_id)
-    )
-    query = select(nodes.c.unique_id, nodes.c.node_key).where(here)
+    place = {"of_account": scope.account_key, "of_project": scope.project_id, "of_environment": scope.environment_id}
     if len(unknown) > _ASK_FOR_EACH:
-        memory.update(tuple(row) for row in tx.execute(query))
+        memory.update(tuple(row) for row in tx.execute(_KEYS, place))
     elif unknown:
-        memory.update(tuple(row) for row in tx.execute(query.where(nodes.c.unique_id.in_(unknown))))
+        memory.update(tuple(row) for row in tx.execute(_SOME_KEYS, {**place, "wanted": unknown}))
     return {unique_id: memory[key] for unique_id, key in cleaned.items() if key in memory}
 
 
