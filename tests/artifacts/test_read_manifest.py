@@ -262,6 +262,23 @@ def test_a_fact_named_created_at_is_no_time_of_parsing() -> None:
     assert read_manifest(other, known).nodes[0].meta_json == '{"created_at":1610000000.0}'
 
 
+def compiled(code: str | None, *, between: dict[str, Any] | None = None, after: str = "x") -> bytes:
+    """Write a model as dbt writes one that it compiled, perhaps with a field of a dbt to come."""
+    left = {"compiled_path": code and "target/m.sql", "compiled": bool(code), "compiled_code": code}
+    injected = {"extra_ctes_injected": True, "extra_ctes": [{"id": "model.p.e", "sql": code}] if code else []}
+    return manifest({"unique_id": "model.p.m", **left, **(between or {}), **injected, "access": after})
+
+
+@pytest.mark.parametrize("code", [None, "select 2", 'select "a", "b"', 'ends with ",', "\\", '"', 'x", "extra_ctes'])
+def test_compiled_code_is_passed_over_whatever_stands_in_it(code: str | None) -> None:
+    """Compiled code is passed over whatever stands in it, and nothing else is."""
+    usual = fingerprint_manifest(compiled("select 1"))
+    later = [fingerprint_manifest(compiled(code, between={"invented": invented})) for invented in (1, 2)]
+    assert fingerprint_manifest(compiled(code)) == usual
+    assert fingerprint_manifest(compiled(code, after="y")) != usual
+    assert later[0] != later[1]
+
+
 def test_known_nodes_are_not_read_again() -> None:
     """Known nodes are not read again."""
     data, known = ours("core_manifest"), KnownNodes()

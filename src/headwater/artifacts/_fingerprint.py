@@ -25,17 +25,15 @@ NodeDigest: TypeAlias = tuple[int, int, int]
 _MARK = b'"created_at":'
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _COMPILED_SECTIONS = frozenset({"nodes", "functions"})
+_COMPILED = b'"compiled_path":'
+_COMPILED_FORM = re.compile(
+    rb'"compiled_path": ?(?:null|' + _TEXT + rb')(?:, ?"compiled": ?(?:true|false), ?"compiled_code":( ?)(null)?)?'
+)
+_CTES_FORM = re.compile(
+    rb'"extra_ctes_injected": ?(?:true|false), ?"extra_ctes": ?\[(?:[^"\[\]]++|' + _TEXT + rb")*+\]", re.DOTALL
+)
 _VOLATILE = (
-    (
-        b'"compiled_path":',
-        re.compile(
-            rb'"compiled_path": ?(?:null|' + _TEXT + rb")"
-            rb'(?:, ?"compiled": ?(?:true|false), ?"compiled_code": ?(?:null|' + _TEXT + rb")"
-            rb', ?"extra_ctes_injected": ?(?:true|false), ?"extra_ctes": ?\[(?:[^"\[\]]++|' + _TEXT + rb")*+\])?",
-            re.DOTALL,
-        ).match,
-    ),
-    (b'"depends_on":', re.compile(rb'"depends_on": ?\{"macros": ?\[[^\]]*+\]', re.DOTALL).match),
+    (b'"depends_on":', re.compile(rb'"depends_on": ?\{"macros": ?\[[^\]]*+\]').match),
     (b'"created_at":', re.compile(rb'"created_at": ?\d{10}(?:\.\d+)?(?=[,}])').match),
     (b'"build_path":', re.compile(rb'"build_path": ?(?:null|' + _TEXT + rb")", re.DOTALL).match),
 )
@@ -63,8 +61,7 @@ def fingerprint_manifest(data: Data) -> bytes:
             cut = _cut_node if name in _COMPILED_SECTIONS else _cut_time
             for unique_id in ids:
                 # JSON says itself where it ends, so that nothing need stand between one entry and the next.
-                for part in cut(bytes(entries[unique_id])):
-                    digest.update(part)
+                digest.update(b"".join(cut(bytes(entries[unique_id]))))
         return digest.digest()
 
 
@@ -79,8 +76,9 @@ def node_digest(raw: Raw, last: NodeDigest | None) -> NodeDigest:
 def _cut_node(node: bytes) -> list[memoryview]:
     """Give what is the node's own, in parts from its end to its beginning; what has another form stays in."""
     view = memoryview(node)
-    parts = []
-    end = len(node)
+    start, end = _find_compiled(node)
+    parts = [view[end:]]
+    end = start
     for mark, match in _VOLATILE:
         at = node.rfind(mark, 0, end)
         found = match(node, at) if at >= 0 else None
@@ -89,6 +87,24 @@ def _cut_node(node: bytes) -> list[memoryview]:
             end = at
     parts.append(view[:end])
     return parts
+
+
+def _find_compiled(node: bytes) -> tuple[int, int]:
+    """Find from where to where stands what dbt compiled; the end of the node twice where it has another form.
+
+    The code is passed over by looking for its closing quote with the next field behind it: within a text of JSON the
+    second quote of those could not stand unescaped.
+    """
+    at = node.rfind(_COMPILED)
+    head = _COMPILED_FORM.match(node, at) if at >= 0 else None
+    if head is None:
+        return len(node), len(node)
+    space, is_null = head.groups()
+    if space is None:
+        return head.span()
+    after = head.end() if is_null else node.find(b'",' + space + b'"', head.end()) + 1
+    tail = _CTES_FORM.match(node, after + len(b",") + len(space))
+    return (at, tail.end()) if after and tail is not None else (len(node), len(node))
 
 
 def _cut_time(node: bytes) -> list[memoryview]:
