@@ -24,6 +24,7 @@ from headwater.store.runs import (
     list_due_artifacts,
     list_newest_runs,
     list_open_runs,
+    reopen_artifact,
     save_artifact_records,
     save_run,
 )
@@ -236,9 +237,9 @@ def _save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
                 saved = save_run(tx, sync.account_key, run, Way.POLL, now)
                 counts["new"] += saved.is_new
                 counts["updated"] += saved.changed and not saved.is_new
-                if saved.finished_now:
+                if saved.finished_now or saved.is_amended:
                     pending = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
-                    save_artifact_records(tx, sync.account_key, run.run_id, (pending,))
+                    reopen_artifact(tx, sync.account_key, run.run_id, pending)
     return PassReport(runs_new=counts["new"], runs_updated=counts["updated"])
 
 
