@@ -225,9 +225,11 @@ def list_open_runs(tx: Connection, account_key: int, since: datetime) -> list[in
     return list(tx.execute(query.order_by(runs.c.run_id)).scalars())
 
 
-def list_newest_runs(tx: Connection, account_key: int, count: int) -> list[int]:
-    """List the highest ids of the runs of an account, the highest first."""
+def list_newest_runs(tx: Connection, account_key: int, count: int, *, up_to: int | None = None) -> list[int]:
+    """List the highest ids of the runs of an account, the highest first, none of them above `up_to`."""
     query = select(runs.c.run_id).where(runs.c.account_key == account_key).order_by(runs.c.run_id.desc())
+    if up_to is not None:
+        query = query.where(runs.c.run_id <= up_to)
     return list(tx.execute(query.limit(count)).scalars())
 
 
