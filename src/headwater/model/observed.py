@@ -29,6 +29,9 @@ class Source:
     is_finished: bool
 
 
+_NOBODY = Source(Way.POLL, None, False)
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
     """A run as one or several observations have it, and the source of everything that is known of it."""
@@ -91,17 +94,19 @@ def pack_sources(sources: Mapping[Told, Source]) -> dict[str, list[Told]]:
 
 
 def unpack_sources(packed: Mapping[str, list[Told]], run: Run) -> dict[Told, Source]:
-    """Give who supplied what, from what `pack_sources` gave for this run."""
+    """Give who supplied what, from what `pack_sources` gave for this run.
+
+    What stands there without a source, from before sources were kept, gives way to anything.
+    """
     sources: dict[Told, Source] = {}
-    rest: Source | None = None
+    rest = _NOBODY
     for text, names in packed.items():
         way, micros, is_finished = text.split(" ")
         source = Source(Way(way), int(micros) if micros else None, is_finished == "1")
         rest = source if _REST in names else rest
         sources |= {name: source for name in names if name != _REST}
-    if rest is not None:
-        rests: dict[Told, Source] = {name: rest for name in _values(run) if isinstance(name, str)}
-        return rests | sources
+    for name in _values(run):
+        sources.setdefault(name, rest if isinstance(name, str) else _NOBODY)
     return sources
 
 

@@ -75,6 +75,25 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSummary:
+    """The attempt chain of a run: `attempt` is the run's place in it, from 1; `outcome` is the last one's status."""
+
+    first_run_id: int
+    run_ids: tuple[int, ...]
+    attempt: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSummary:
+    """A run of an attempt chain; without a status where it is not stored."""
+
+    run_id: int
+    status: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A run as a row. `nodes` counts its executions by status; `observed_by` names the ways it arrived."""
 
@@ -96,6 +115,7 @@ class RunSummary:
     retrying_run_id: int | None
     observed_by: tuple[str, ...]
     nodes: dict[str, int]
+    chain: ChainSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +195,16 @@ class ObservationSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmendmentSummary:
+    """A status after the run's end that dbt Cloud replaced later."""
+
+    from_status: str
+    to_status: str
+    way: str
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport(RunSummary):
     """A run, whole. `critical_path` lists the executions that decided how long it took, first to last."""
 
@@ -192,6 +222,11 @@ class RunReport(RunSummary):
     freshness: tuple[FreshnessSummary, ...]
     artifacts: tuple[ArtifactSummary, ...]
     observations: tuple[ObservationSummary, ...]
+    supplied_by: dict[str, tuple[str, ...]]
+    attempts: tuple[AttemptSummary, ...]
+    amendments: tuple[AmendmentSummary, ...]
+    completeness: str
+    is_complete: bool
     as_of: datetime
 
 
@@ -211,6 +246,8 @@ class JobSummary:
     last_run_at: datetime | None
     runs: int
     success_share: float | None
+    chains: int
+    chain_success_share: float | None
     elapsed_seconds_p50: float | None
     elapsed_seconds_p90: float | None
     strip: tuple[str, ...]
