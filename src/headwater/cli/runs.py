@@ -19,7 +19,7 @@ from headwater.cli.printing import (
 from headwater.errors import WrongUse
 from headwater.observatory import jobs as jobs_family
 from headwater.observatory import runs as runs_family
-from headwater.observatory.reports import ChainSummary, RunReport
+from headwater.observatory.reports import RunReport
 from headwater.observatory.sentences import say_span
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -63,12 +63,13 @@ def runs(
     if as_json:
         print_json(report)
         return
-    columns = ("run", "account", "job", "status", "created", "queued", "took", "trigger", "nodes", "seen by")
+    columns = ("run", "account", "job", "attempt", "status", "created", "queued", "took", "trigger", "nodes", "seen by")
     rows = (
         (
             str(row.run_id),
             row.account,
-            f"{row.job_name or row.job_id or ''}{_say_attempt(row.chain)}",
+            row.job_name or str(row.job_id or ""),
+            f"{row.chain.attempt} of {len(row.chain.run_ids)}" if len(row.chain.run_ids) > 1 else "",
             say_status(row.status),
             say_time(row.created_at),
             say_span(row.queued_seconds, unknown=""),
@@ -138,10 +139,6 @@ def jobs(
         for row in report.jobs
     )
     print_table(columns, rows, right=("runs", "success", "by chain", "p50", "p90"))
-
-
-def _say_attempt(chain: ChainSummary) -> str:
-    return f" (attempt {chain.attempt} of {len(chain.run_ids)})" if len(chain.run_ids) > 1 else ""
 
 
 def _print_run(report: RunReport) -> None:

@@ -55,11 +55,7 @@ def count_chains(
 ) -> dict[JobKey, Counter[RunStatus]]:
     """Count by chain what was counted by run in the hours between two times."""
     attempts = list_attempts_between(tx, since, until, account_keys)
-    inside = {
-        (row.account_key, row.attempt.run_id): row.attempt
-        for row in attempts
-        if since <= row.hour < until
-    }  # fmt: skip
+    inside = {(row.account_key, row.attempt.run_id) for row in attempts if since <= row.hour < until}
     by_job: defaultdict[JobKey, list[tuple[list[RunStatus], RunStatus]]] = defaultdict(list)
     chains = {(key, chain.run_ids): (key, chain) for (key, _), chain in _chains(attempts).items()}
     for account_key, chain in chains.values():
