@@ -1,4 +1,4 @@
-"""Runs on disk while the server is away: kept for their owner only, without the dbt token, and sent by the next call."""
+"""Runs on disk while the server is away: kept for their owner only, without the dbt token, and sent by the next one."""
 
 from __future__ import annotations
 

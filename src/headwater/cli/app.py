@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headwater.cli import accounts, demo, runs, serving, syncing, tokens
+from headwater.cli import accounts, dbt, demo, runs, serving, syncing, tokens
 from headwater.cli.printing import console_errors
 from headwater.errors import Ambiguous, ConfigurationInvalid, HeadwaterError
 
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")
-for family in (runs, syncing, serving, demo):
+for family in (runs, syncing, dbt, serving, demo):
     family.add_commands(app)
 
 

@@ -302,16 +302,35 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveReport:
-    """Which run was received from the SDK."""
+    """What was received from the SDK: a run, or invocations that belong to none, where `run_id` is None."""
 
     account: str
-    run_id: int
+    run_id: int | None
     is_new: bool
+    invocation_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationSummary:
+    """One dbt command whose artifacts a target folder held; `status` is None where it executed nothing."""
+
+    invocation_id: str
+    command: str
+    status: str | None
+    generated_at: datetime | None
+    artifacts: tuple[str, ...]
+    has_lineage: bool
+    is_new: bool
+    executions: dict[str, int]
+    freshness: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """What a dbt target folder held; `edges` counts parent→child pairs whose two ends exist."""
+    """What a dbt target folder held, and the invocations that wrote it, oldest first.
+
+    Id, command and version are those of the invocation that ran something; the counts are over all of them.
+    """
 
     invocation_id: str | None
     command: str | None
@@ -321,6 +340,7 @@ class IngestReport:
     dangling_edges: int
     executions: dict[str, int]
     freshness: dict[str, int]
+    invocations: tuple[InvocationSummary, ...]
     warnings: tuple[str, ...]
 
 
