@@ -32,8 +32,9 @@ PROJECT = {
     "models/fourth.sql": "select count(*) as n from {{ ref('third') }}",
     "models/four.yml": "models: [{name: second, columns: [{name: id, data_tests: [not_null]}]}]",
 }
-HANGS = "select count(*) as n from range(3000000) as one(i), range(3000000) as two(j)"
-"""A model that takes DuckDB for ever."""
+SLOW = """{{ config(pre_hook="copy (select 1) to 'running.csv'") }}
+select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200000) as two(j) where i * j % 7 = 3"""
+"""A model that takes DuckDB some seconds, if nobody interrupts it, and leaves a file when it begins."""
 
 
 def install_dbt() -> Path:
