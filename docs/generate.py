@@ -27,7 +27,8 @@ from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
 from headwater.observatory import reports
 from headwater.observatory.metrics import MetricsReport
-from headwater.sdk import CollectResult
+from headwater.observatory.webhooks import WebhookReport
+from headwater.sdk import CollectResult, CoreResult
 from headwater.web.api import Revision
 from headwater.web.app import build_app
 from headwater.web.door import Door
@@ -61,6 +62,8 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.SyncReport, "`headwater sync --json`"),
     (reports.IngestReport, "`headwater ingest PATH --json`"),
     (CollectResult, "`headwater collect … --json`, `python -m headwater.sdk collect …`"),
+    (CoreResult, "`collect_data_from_dbt_core(…)`"),
+    (WebhookReport, "`headwater account webhook NAME --json`"),
     (reports.StoreSummary, "`headwater demo --once --json`"),
     (reports.TokenSummary, '`headwater token list --json`, as `{"tokens": […]}`'),
     (reports.OverviewReport, ""),

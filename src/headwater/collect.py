@@ -16,7 +16,7 @@ from headwater.model.artifact import ArtifactState
 from headwater.model.run import AirflowContext, Run, RunStatus, RunStep
 
 MANIFEST = "manifest.json"
-_RESULTS_OF = {
+RESULTS_OF = {
     "build": "run_results.json",
     "run": "run_results.json",
     "test": "run_results.json",
@@ -34,8 +34,6 @@ _RESULTS_OF = {
 }
 _PARSE_FLAGS = frozenset({"--vars", "--target", "-t", "--profile", "--project-dir", "--profiles-dir"})
 _SWITCHES_WITH_VALUE = _PARSE_FLAGS | {"--threads", "--log-level", "--log-format", "--log-path", "--target-path"}
-_WIRE_VERSION = 1
-_WIRE_HEAD = b"headwater-collected-"
 WIRE_LIMIT = 2**31
 """Bytes a collected run may have once unpacked."""
 
@@ -74,6 +72,34 @@ class CollectedRun:
     airflow: AirflowContext | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFile:
+    """An artifact in a dbt target folder; `is_context` where it tells of others and was itself there before."""
+
+    name: str
+    body: bytes
+    is_context: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedTarget:
+    """The artifacts of a dbt target folder, of however many invocations; `command` is what was just run, if known."""
+
+    files: tuple[TargetFile, ...]
+    collected_at: datetime
+    warnings: tuple[str, ...] = ()
+    command: str | None = None
+    project: str | None = None
+    environment: str | None = None
+    airflow: AirflowContext | None = None
+
+
+_WIRES: dict[bytes, type[CollectedRun | CollectedTarget]] = {
+    b"headwater-collected-1": CollectedRun,
+    b"headwater-target-1": CollectedTarget,
+}
+"""The first line of what is sent, with its version, and what follows it."""
+
 ReadArtifact = Callable[[str, int], bytes | None]
 """Gives an artifact's bytes by path and step index, None where dbt Cloud has none; raises DbtCloudError."""
 
@@ -105,7 +131,7 @@ def results_path(step: RunStep) -> str | None:
     Results of `docs generate` and `compile` are compilations, so their run_results.json is not wanted.
     """
     command = read_command(step.command) if step.command else None
-    return _RESULTS_OF.get(command.verb) if command is not None else None
+    return RESULTS_OF.get(command.verb) if command is not None else None
 
 
 def collect_artifacts(
@@ -171,30 +197,31 @@ def parse_flags(step: RunStep) -> tuple[str, ...]:
     return command.parse_flags if command is not None else ()
 
 
-def encode(collected: CollectedRun) -> bytes:
-    """Encode a collected run for the wire: a version line, then MessagePack, deflated."""
-    head = _WIRE_HEAD + str(_WIRE_VERSION).encode() + b"\n"
-    return head + zlib.compress(msgspec.msgpack.encode(collected), level=1)
+def encode(collected: CollectedRun | CollectedTarget) -> bytes:
+    """Encode what was collected for the wire: a version line, then MessagePack, deflated."""
+    head = next(head for head, kind in _WIRES.items() if isinstance(collected, kind))
+    return head + b"\n" + zlib.compress(msgspec.msgpack.encode(collected), level=1)
 
 
-def decode(body: bytes) -> CollectedRun:
+def decode(body: bytes) -> CollectedRun | CollectedTarget:
     """Decode what `encode` made.
 
     Raises:
         ArtifactUnreadable: where it is something else, cut off, too large or of a newer version.
     """
     head, _, packed = body.partition(b"\n")
-    if not head.startswith(_WIRE_HEAD):
-        raise ArtifactUnreadable("This is not a collected run.", hint="Send what the Headwater SDK makes.")
-    if head != _WIRE_HEAD + str(_WIRE_VERSION).encode():
+    kind = _WIRES.get(head)
+    if kind is None and head.rpartition(b"-")[0] in {known.rpartition(b"-")[0] for known in _WIRES}:
         raise ArtifactUnreadable(
             "The collected run comes from another version of the SDK.", hint="Use the same Headwater on both sides."
         )
+    if kind is None:
+        raise ArtifactUnreadable("This is not a collected run.", hint="Send what the Headwater SDK makes.")
     try:
         inflater = zlib.decompressobj()
         content = inflater.decompress(packed, WIRE_LIMIT)
         if inflater.unconsumed_tail or not inflater.eof:
             raise ArtifactUnreadable("The collected run is cut off or too large.", hint="Send it again.")
-        return msgspec.msgpack.decode(content, type=CollectedRun)
+        return msgspec.msgpack.decode(content, type=kind)
     except (zlib.error, msgspec.MsgspecError) as error:
         raise ArtifactUnreadable(f"The collected run cannot be read: {error}.", hint="Send it again.") from None

@@ -29,6 +29,7 @@ from headwater.observatory.metrics import (
     read_revisions_now,
 )
 from headwater.observatory.syncing import list_followed, make_pass, note_failure
+from headwater.observatory.webhooks import answer, list_announced
 
 _log = structlog.get_logger("headwater.monitor")
 
@@ -49,6 +50,9 @@ class Pace:
     passes: int = 0
     failures: int = 0
     is_running: bool = False
+    answer_at: float = 0.0
+    answer_failures: int = 0
+    is_answering: bool = False
 
 
 def next_pause(interval: float, failures: int, *, has_more: bool) -> float:
@@ -78,6 +82,8 @@ class Monitor:
         while not self._is_over(began):
             for name in self._list_due():
                 threading.Thread(target=self._pass, args=(name,), name=f"sync {name}", daemon=True).start()
+            for name in self._list_announced():
+                threading.Thread(target=self._answer, args=(name,), name=f"announced {name}", daemon=True).start()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + _RETENTION_EVERY
                 self._delete_expired()
@@ -145,6 +151,46 @@ class Monitor:
         finally:
             self._plan(name, has_more=has_more, failed=failed)
 
+    def _list_announced(self) -> list[str]:
+        """List the accounts whose announced runs are to be read now; they do not wait for a pass."""
+        now = time.monotonic()
+        try:
+            announced = list_announced(self.observatory)
+        except HeadwaterError as error:
+            _log.warning("announcements cannot be listed", reason=str(error))
+            return []
+        with self._lock:
+            paces = {name: self.paces[name] for name in announced if name in self.paces}
+            due = [name for name, pace in paces.items() if not pace.is_answering and pace.answer_at <= now]
+            for name in due:
+                self.paces[name].is_answering = True
+        return due
+
+    def _answer(self, name: str) -> None:
+        """Read what was announced; a failure only makes the announcements wait, and passes go on beside it."""
+        has_failed = True
+        try:
+            for fault in answer(self.observatory, name).faults:
+                _log.warning("an announced run could not be read", account=name, reason=fault)
+            has_failed = False
+            self.metrics.observe_finished(self.observatory)
+        except Stopping:
+            pass
+        except HeadwaterError as error:
+            _log.info("announced runs were not read", account=name, reason=str(error))
+        finally:
+            self._plan_answer(name, has_failed=has_failed)
+
+    def _plan_answer(self, name: str, *, has_failed: bool) -> None:
+        with self._lock:
+            pace = self.paces.get(name)
+            if pace is None:
+                return
+            pace.answer_failures = pace.answer_failures + 1 if has_failed else 0
+            wait = next_pause(self.settings.interval, pace.answer_failures, has_more=True)
+            pace.answer_at = time.monotonic() + wait
+            pace.is_answering = False
+
     def _plan(self, name: str, *, has_more: bool, failed: bool) -> None:
         with self._lock:
             pace = self.paces.get(name)
@@ -159,7 +205,7 @@ class Monitor:
         until = time.monotonic() + _GRACE
         while time.monotonic() < until:
             with self._lock:
-                if not any(pace.is_running for pace in self.paces.values()):
+                if not any(pace.is_running or pace.is_answering for pace in self.paces.values()):
                     return True
             time.sleep(_TICK / 4)
         return False

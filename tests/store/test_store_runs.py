@@ -126,17 +126,25 @@ def test_a_run_seen_by_every_way_in_any_order_is_one_run(store: Store) -> None:
 
 
 def test_a_finished_run_stays_finished_and_a_new_verdict_is_noted(store: Store) -> None:
-    """A late open status changes nothing; success replaced by error is kept, with a note of what it replaced."""
+    """An open status of no later update changes nothing; what dbt Cloud replaces later is kept as an amendment."""
     account_key = new_account(store)
     assert not save(store, account_key, make_run(1, RunStatus.RUNNING)).finished_now
     assert save(store, account_key, make_run(1, RunStatus.SUCCESS, updated_at=at(1))).finished_now
-    assert not save(store, account_key, make_run(1, RunStatus.RUNNING, updated_at=at(9))).finished_now
-    assert not save(store, account_key, make_run(1, RunStatus.ERROR, updated_at=at(2)), Way.SDK, at(3)).finished_now
+    stale = save(store, account_key, make_run(1, RunStatus.RUNNING, updated_at=at(1)), Way.WEBHOOK)
+    assert not stale.finished_now
+    changed = save(store, account_key, make_run(1, RunStatus.ERROR, updated_at=at(2)), Way.SDK, at(3))
+    assert (changed.finished_now, changed.is_amended) == (False, True)
+    again = save(store, account_key, make_run(1, RunStatus.ERROR, updated_at=at(2)), Way.SDK, at(4))
+    assert (again.changed, again.is_amended) == (False, False)
+    with store.read() as tx:
+        assert get_run_detail(tx, account_key, 1).row.run.status is RunStatus.ERROR
+    save(store, account_key, make_run(1, RunStatus.RUNNING, updated_at=at(5)), now=at(6))
     with store.read() as tx:
         detail = get_run_detail(tx, account_key, 1)
-    assert detail.row.run.status is RunStatus.ERROR
+    assert detail.row.run.status is RunStatus.RUNNING
     assert [(note.from_status, note.to_status, note.way, note.noticed_at) for note in detail.amendments] == [
-        (RunStatus.SUCCESS, RunStatus.ERROR, Way.SDK, at(3))
+        (RunStatus.SUCCESS, RunStatus.ERROR, Way.SDK, at(3)),
+        (RunStatus.ERROR, RunStatus.RUNNING, Way.POLL, at(6)),
     ]
 
 

@@ -18,7 +18,7 @@ import web_reports
 
 from headwater.config import Settings
 from headwater.errors import NotKnown
-from headwater.observatory import access
+from headwater.observatory import access, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.reports import ReceiveReport
@@ -92,6 +92,7 @@ def door(observatory: Observatory) -> Door:
         list_accounts=web_reports.make_accounts,
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
+        hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
         find_token=lambda secret: access.find_token(observatory, secret),
         find_session=lambda secret: access.find_session(observatory, secret),
         redeem_link=lambda secret: access.redeem_link(observatory, secret),

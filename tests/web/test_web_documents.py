@@ -122,7 +122,7 @@ def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens):
     with serve_door(receive=receive) as site:
         reply = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=body)
 
-    assert reply.json == {"account": "acme", "run_id": 7, "is_new": True}
+    assert reply.json == {"account": "acme", "run_id": 7, "is_new": True, "invocation_ids": []}
     assert received == [body]
 
 

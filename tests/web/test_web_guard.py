@@ -6,7 +6,7 @@ from litestar import get
 from headwater.errors import HeadwaterError
 from headwater.observatory.access import Role, create_login_link, redeem_link
 from headwater.web.app import build_app
-from headwater.web.guard import PUBLIC
+from headwater.web.guard import PUBLIC, SIGNED
 
 READING = {"viewer", "operator", "admin"}
 ROUTES = {
@@ -29,6 +29,7 @@ ROUTES = {
     ("GET", "/api/v1/openapi/openapi.json"): READING,
     ("GET", "/api/v1/openapi/{path:str}"): READING,
     ("POST", "/api/v1/collected"): {"ingest"},
+    ("POST", "/hooks/dbt/{hook_id:str}"): SIGNED,
     ("POST", "/logout"): READING,
     ("GET", "/login"): PUBLIC,
     ("POST", "/login"): PUBLIC,
@@ -51,6 +52,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, call
     """Each route × each caller: 401 for who is nobody, 403 for the wrong role, and else an answer."""
     token = {"anonymous": None, "forged": "hw_a_" + "0" * 38}.get(caller, tokens.get(caller))
     fill = {"{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css"}
+    fill["{hook_id:str}"] = "hook"
     for (method, path), allowed in ROUTES.items():
         address = path.replace("/{path:str}", "/openapi.json")
         for name, value in fill.items():
@@ -59,7 +61,9 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, call
         refused = reply.status in {401, 403} and "login" not in path
         is_sent_to_login = reply.status == 303 and reply.headers["location"] == "/login" and path != "/logout"
 
-        if allowed == PUBLIC or caller in allowed:
+        if allowed == SIGNED:
+            assert (reply.status, reply.json) == (401, {"status": "refused"}), (method, path)
+        elif allowed == PUBLIC or caller in allowed:
             assert not refused, (method, path)
             assert not is_sent_to_login, (method, path)
         elif caller == "ingest" or caller in READING:
@@ -91,7 +95,16 @@ def test_an_application_with_an_undeclared_route_does_not_start(door):
     def public() -> str:
         return ""
 
-    for handler, fault in ((undeclared, "/more declares no role"), (public, "/open is public but not on the list")):
+    @get("/called", role=SIGNED, sync_to_thread=False)
+    def signed() -> str:
+        return ""
+
+    faults = (
+        (undeclared, "/more declares no role"),
+        (public, "/open is public but not on the list"),
+        (signed, "/called takes signed calls but is not on the list"),
+    )
+    for handler, fault in faults:
         with pytest.raises(HeadwaterError, match=fault):
             build_app(door, [handler])
 

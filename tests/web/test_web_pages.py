@@ -154,3 +154,17 @@ def test_without_an_account_the_pages_say_what_to_run(serve_door, opened):
         for path in ("/", "/runs", "/jobs", "/accounts"):
             window.goto(site.url + path)
             assert "headwater account add" in window.locator("main").inner_text()
+
+
+def test_a_run_shows_its_attempts(site, opened):
+    """Each attempt that is stored leads to its run; this one is marked, one that is not stored says so."""
+    window = opened(site)
+    window.goto(f"{site.url}/runs/acme/300412980")
+    attempts = window.locator(".attempts li")
+
+    assert [text.split("\n")[0] for text in attempts.all_inner_texts()] == [f"Attempt {number}" for number in (1, 2, 3)]
+    assert "run 300412970, not stored" in attempts.nth(0).inner_text()
+    assert attempts.nth(1).locator("[aria-current]").count() == 1
+    assert [link.get_attribute("href") for link in attempts.locator("a").all()] == ["/runs/acme/300412985"]
+    window.click("#supplied summary")
+    assert window.locator("#supplied tbody tr").all_inner_texts() == ["poll\tjob_id, status, step 1", "sdk\tgit_sha"]

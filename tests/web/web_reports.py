@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
+    AmendmentSummary,
     ArtifactSummary,
+    AttemptSummary,
     BackfillProgress,
+    ChainSummary,
     ExecutionSummary,
     FreshnessSummary,
     JobsReport,
@@ -111,6 +114,7 @@ def _run_facts(run_id: int) -> dict[str, object]:
         "retrying_run_id": None,
         "observed_by": ("poll", "sdk"),
         "nodes": {"success": 46, "pass": 112},
+        "chain": ChainSummary(first_run_id=run_id, run_ids=(run_id,), attempt=1, outcome="success"),
     }
 
 
@@ -271,6 +275,18 @@ def make_run_report(**changes) -> RunReport:
                 way="sdk", first_seen_at=NOW - timedelta(minutes=7), airflow="DAG sales, task dbt, try 1"
             ),
         ),
+        "supplied_by": {"poll": ("job_id", "status", "step 1"), "sdk": ("git_sha",)},
+        "chain": ChainSummary(
+            first_run_id=300_412_970, run_ids=(300_412_970, 300_412_980, 300_412_985), attempt=2, outcome="success"
+        ),
+        "attempts": (
+            AttemptSummary(run_id=300_412_970),
+            AttemptSummary(run_id=300_412_980, status="error", created_at=start),
+            AttemptSummary(run_id=300_412_985, status="success", created_at=start + timedelta(minutes=20)),
+        ),
+        "amendments": (AmendmentSummary(from_status="success", to_status="error", way="poll", noticed_at=NOW),),
+        "completeness": "Complete. 3 steps stored. 2 artifacts stored. 1 artifact absent: catalog.json of step 3.",
+        "is_complete": True,
         "as_of": NOW,
     }
     return RunReport(**facts | changes)
@@ -291,6 +307,8 @@ def make_jobs(days: int = 7) -> JobsReport:
             "last_run_at": NOW - timedelta(hours=number),
             "runs": 7 * number,
             "success_share": 0.97,
+            "chains": 6 * number,
+            "chain_success_share": 0.99,
             "elapsed_seconds_p50": 192.0,
             "elapsed_seconds_p90": 260.0,
             "strip": ("success",) * 17 + ("error", "success", "cancelled", "success"),

@@ -63,12 +63,13 @@ def runs(
     if as_json:
         print_json(report)
         return
-    columns = ("run", "account", "job", "status", "created", "queued", "took", "trigger", "nodes", "seen by")
+    columns = ("run", "account", "job", "attempt", "status", "created", "queued", "took", "trigger", "nodes", "seen by")
     rows = (
         (
             str(row.run_id),
             row.account,
             row.job_name or str(row.job_id or ""),
+            f"{row.chain.attempt} of {len(row.chain.run_ids)}" if len(row.chain.run_ids) > 1 else "",
             say_status(row.status),
             say_time(row.created_at),
             say_span(row.queued_seconds, unknown=""),
@@ -114,7 +115,19 @@ def jobs(
     if as_json:
         print_json(report)
         return
-    columns = ("job", "account", "project", "environment", "schedule", "last", "runs", "success", "p50", "p90")
+    columns = (
+        "job",
+        "account",
+        "project",
+        "environment",
+        "schedule",
+        "last",
+        "runs",
+        "success",
+        "by chain",
+        "p50",
+        "p90",
+    )
     rows = (
         (
             f"{row.job_name}{' (deleted)' if row.is_deleted else ''}",
@@ -125,6 +138,7 @@ def jobs(
             say_status(row.last_status) if row.last_status else "",
             str(row.runs),
             f"{row.success_share:.0%}" if row.success_share is not None else "",
+            f"{row.chain_success_share:.0%}" if row.chain_success_share is not None else "",
             say_span(row.elapsed_seconds_p50, unknown=""),
             say_span(row.elapsed_seconds_p90, unknown=""),
         )
@@ -133,9 +147,9 @@ def jobs(
     print_table(
         columns,
         rows,
-        right=("runs", "success", "p50", "p90"),
+        right=("runs", "success", "by chain", "p50", "p90"),
         wraps=("job", "account", "project", "environment"),
-        optional=("schedule", "environment", "p90", "project", "account"),
+        optional=("schedule", "environment", "p90", "by chain", "project", "account"),
     )
 
 
@@ -174,9 +188,24 @@ def _print_run(report: RunReport) -> None:
     for artifact in report.artifacts:
         if artifact.state != "stored":
             out.print(f"step {artifact.step_index} {artifact.path}: {artifact.state}. {artifact.reason}", markup=False)
+    _print_origin(report)
+
+
+def _print_origin(report: RunReport) -> None:
+    """Print the attempts, who saw the run when and supplied what, and what is missing."""
+    out = console()
+    out.print(report.completeness, markup=False)
+    if len(report.attempts) > 1:
+        tried = " → ".join(f"{one.run_id} {one.status or 'not stored'}" for one in report.attempts)
+        out.print(f"attempt {report.chain.attempt} of {len(report.attempts)}: {tried}", markup=False)
     for seen in report.observations:
         airflow = f" in {seen.airflow}" if seen.airflow else ""
         out.print(f"seen by {seen.way}{airflow} at {say_time(seen.first_seen_at)}", markup=False)
+    for way, names in report.supplied_by.items() if len(report.supplied_by) > 1 else ():
+        out.print(f"supplied by {way}: {', '.join(names)}", markup=False)
+    for note in report.amendments:
+        changed = f"{note.from_status} became {note.to_status}"
+        out.print(f"{changed}, noticed by {note.way} at {say_time(note.noticed_at)}", markup=False)
 
 
 def _read_time(text: str | None) -> datetime | None:

@@ -21,6 +21,7 @@ from headwater.dbtcloud.envelope import Faults, Noun, Page, Reader, is_web_page,
 from headwater.dbtcloud.query import RunQuery, write_ids
 from headwater.dbtcloud.retry import RetryPolicy
 from headwater.dbtcloud.transport import ARTIFACT_LIMIT, Transport
+from headwater.dbtcloud.webhooks import Subscriptions
 from headwater.errors import AnswerUnreadable, DbtCloudError, NotVisible
 from headwater.model.account import AccountAddress, Environment, Job, Project
 from headwater.model.run import Run
@@ -81,6 +82,10 @@ class Client:
         other = copy(self)
         other._asker = replace(self._asker, policy=policy)  # noqa: SLF001  # it is ours
         return other
+
+    def subscriptions(self) -> Subscriptions:
+        """Give the account's webhook subscriptions, asked with the same token."""
+        return Subscriptions(self._asker)
 
     def take_faults(self) -> tuple[str, ...]:
         """Give a sentence for everything that could not be read since the last call; the rest was."""

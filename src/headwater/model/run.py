@@ -1,8 +1,8 @@
-"""A run: one execution of a dbt Cloud job, its steps, its trigger, and how observations of it merge."""
+"""A run: one execution of a dbt Cloud job, its steps and its trigger."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -117,52 +117,6 @@ class AirflowContext:
     try_number: int | None = None
     logical_date: str | None = None
     owner: str | None = None
-
-
-def merge_runs(stored: Run, seen: Run) -> Run:
-    """Merge two observations of one run.
-
-    The one that dbt Cloud updated last wins, field by field where it says something; a terminal status never
-    regresses to an open one, whatever the clock of the observation says. Commutative and idempotent.
-    """
-    older, newer = sorted((stored, seen), key=_recency)
-    merged = {name: getattr(newer, name) for name in _FIELDS}
-    for name, value in merged.items():
-        if value is None:
-            merged[name] = getattr(older, name)
-    merged["steps"] = merge_steps(older.steps, newer.steps)
-    merged["artifacts_saved"] = older.artifacts_saved or newer.artifacts_saved
-    return replace(newer, **merged)
-
-
-def merge_steps(older: tuple[RunStep, ...], newer: tuple[RunStep, ...]) -> tuple[RunStep, ...]:
-    """Merge the steps of two observations by index; a finished step never regresses and a log is never lost."""
-    steps = {step.index: step for step in older}
-    for step in newer:
-        known = steps.get(step.index)
-        if known is None:
-            steps[step.index] = step
-            continue
-        winner, other = (known, step) if known.status.is_finished and not step.status.is_finished else (step, known)
-        steps[step.index] = replace(
-            winner,
-            command=winner.command or other.command,
-            started_at=winner.started_at or other.started_at,
-            finished_at=winner.finished_at or other.finished_at,
-            log=max(winner.log, other.log, key=lambda log: (len(log or ""), log or "")),
-        )
-    return tuple(steps[index] for index in sorted(steps))
-
-
-_FIELDS = (
-    "status_message", "project_id", "environment_id", "job_id", "dbt_version", "git_branch", "git_sha", "trigger",
-    "created_at", "updated_at", "dequeued_at", "started_at", "finished_at", "retrying_run_id", "href",
-)  # fmt: skip
-
-
-def _recency(run: Run) -> tuple[bool, float, str]:
-    """Order observations: finished after open, then by dbt Cloud's own time of update, then by content."""
-    return (run.is_finished, run.updated_at.timestamp() if run.updated_at else 0.0, repr(run))
 
 
 def _between(start: datetime | None, end: datetime | None) -> timedelta | None:

@@ -23,6 +23,7 @@ from headwater.store.run_counts import count_runs
 from headwater.store.runs import count_runs_to_collect, list_open_runs
 from headwater.store.secrets import seal_token
 from headwater.store.sync_states import get_sync_state, save_sync_state
+from headwater.store.webhooks import Webhook, find_webhook
 
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -111,7 +112,7 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     origin=row.account.address.origin,
                     account_id=row.account.address.account_id,
                     status=str(_status(row.account)),
-                    sentence=_sentence(row.account, state, observatory.settings, now),
+                    sentence=_sentence(row.account, state, observatory.settings, find_webhook(tx, key), now),
                     is_paused=row.account.is_paused,
                     token_hint=row.account.token_hint or None,
                     token_set_at=row.account.token_set_at,
@@ -183,7 +184,7 @@ def _status(account: Account) -> AccountStatus:
     return AccountStatus.CONNECTED if account.address.origin == LOCAL_ORIGIN else account.status
 
 
-def _sentence(account: Account, state: SyncState, settings: Settings, now: datetime) -> str:
+def _sentence(account: Account, state: SyncState, settings: Settings, webhook: Webhook | None, now: datetime) -> str:
     host = urlsplit(account.address.origin).netloc
     if account.address.origin == LOCAL_ORIGIN:
         return "Holds what was ingested from folders."
@@ -198,7 +199,15 @@ def _sentence(account: Account, state: SyncState, settings: Settings, now: datet
     age = now - state.last_success_at
     if age > timedelta(seconds=max(60.0, settings.dbt_monitor.interval * 6)):
         return f"Not synced for {say_span(age.total_seconds())}; is the monitor running?"
-    return f"Follows {host}."
+    return f"Follows {host}. {_say_webhook(webhook, now)}".rstrip()
+
+
+def _say_webhook(webhook: Webhook | None, now: datetime) -> str:
+    if webhook is None:
+        return ""
+    if webhook.heard_at is None:
+        return "Webhook: not heard yet."
+    return f"Webhook: last heard {say_span((now - webhook.heard_at).total_seconds())} ago."
 
 
 def _hours(counts: list[RunCount], now: datetime) -> tuple[int, ...]:

@@ -7,15 +7,20 @@ from datetime import timedelta
 from headwater.observatory.holder import Observatory
 from headwater.store.accounts import list_accounts
 from headwater.store.retention import delete_before
+from headwater.store.webhooks import delete_events_before
 
 _AT_ONCE = 200
+_EVENTS_KEPT = timedelta(days=2)
+"""dbt Cloud repeats a delivery for some hours; one that is repeated later only lets its run be read again."""
 
 
 def delete_expired(observatory: Observatory) -> int:
-    """Delete finished runs older than `retention.runs_days`; gives how many."""
+    """Delete finished runs older than `retention.runs_days`, and old announcements; gives how many runs."""
     before = observatory.store.now() - timedelta(days=observatory.settings.retention.runs_days)
     with observatory.store.read() as tx:
         accounts = list_accounts(tx)
+    with observatory.store.write() as tx:
+        delete_events_before(tx, observatory.store.now() - _EVENTS_KEPT)
     total = 0
     for account in accounts:
         while True:

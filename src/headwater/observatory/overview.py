@@ -9,7 +9,7 @@ from headwater.model.run import RunStatus
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import OverviewReport, RunBar, StoreSummary
-from headwater.observatory.runs import summarise
+from headwater.observatory.runs import summarise_all
 from headwater.observatory.sentences import describe_overview
 from headwater.store.accounts import read_revisions
 from headwater.store.manifests import count_nodes
@@ -31,6 +31,7 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         counts = count_runs(tx, since, now + timedelta(hours=1), step=step)
         in_progress = list_runs(tx, RunFilter(statuses=_OPEN, created_from=now - timedelta(days=3)), limit=_SHOWN)
         failures = list_runs(tx, RunFilter(statuses=(RunStatus.ERROR,), created_from=since), limit=_SHOWN)
+        listed = summarise_all(tx, in_progress.runs), summarise_all(tx, failures.runs)
     totals: Counter[str] = Counter()
     for count in counts:
         totals[str(count.status)] += count.runs
@@ -43,8 +44,8 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         bars=_bars(counts, since, now, step),
         runs_by_status=dict(totals),
         accounts=accounts,
-        in_progress=tuple(summarise(row) for row in in_progress.runs),
-        failures=tuple(summarise(row) for row in failures.runs),
+        in_progress=listed[0],
+        failures=listed[1],
         revision=get_revision(observatory),
         as_of=now,
     )

@@ -75,6 +75,25 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainSummary:
+    """The attempt chain of a run: `attempt` is the run's place in it, from 1; `outcome` is the last one's status."""
+
+    first_run_id: int
+    run_ids: tuple[int, ...]
+    attempt: int
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptSummary:
+    """A run of an attempt chain; without a status where it is not stored."""
+
+    run_id: int
+    status: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """A run as a row. `nodes` counts its executions by status; `observed_by` names the ways it arrived."""
 
@@ -96,6 +115,7 @@ class RunSummary:
     retrying_run_id: int | None
     observed_by: tuple[str, ...]
     nodes: dict[str, int]
+    chain: ChainSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +195,16 @@ class ObservationSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AmendmentSummary:
+    """A status after the run's end that dbt Cloud replaced later."""
+
+    from_status: str
+    to_status: str
+    way: str
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport(RunSummary):
     """A run, whole. `critical_path` lists the executions that decided how long it took, first to last."""
 
@@ -192,6 +222,11 @@ class RunReport(RunSummary):
     freshness: tuple[FreshnessSummary, ...]
     artifacts: tuple[ArtifactSummary, ...]
     observations: tuple[ObservationSummary, ...]
+    supplied_by: dict[str, tuple[str, ...]]
+    attempts: tuple[AttemptSummary, ...]
+    amendments: tuple[AmendmentSummary, ...]
+    completeness: str
+    is_complete: bool
     as_of: datetime
 
 
@@ -211,6 +246,8 @@ class JobSummary:
     last_run_at: datetime | None
     runs: int
     success_share: float | None
+    chains: int
+    chain_success_share: float | None
     elapsed_seconds_p50: float | None
     elapsed_seconds_p90: float | None
     strip: tuple[str, ...]
@@ -265,16 +302,35 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveReport:
-    """Which run was received from the SDK."""
+    """What was received from the SDK: a run, or invocations that belong to none, where `run_id` is None."""
 
     account: str
-    run_id: int
+    run_id: int | None
     is_new: bool
+    invocation_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationSummary:
+    """One dbt command whose artifacts a target folder held; `status` is None where it executed nothing."""
+
+    invocation_id: str
+    command: str
+    status: str | None
+    generated_at: datetime | None
+    artifacts: tuple[str, ...]
+    has_lineage: bool
+    is_new: bool
+    executions: dict[str, int]
+    freshness: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestReport:
-    """What a dbt target folder held; `edges` counts parent→child pairs whose two ends exist."""
+    """What a dbt target folder held, and the invocations that wrote it, oldest first.
+
+    Id, command and version are those of the invocation that ran something; the counts are over all of them.
+    """
 
     invocation_id: str | None
     command: str | None
@@ -284,6 +340,7 @@ class IngestReport:
     dangling_edges: int
     executions: dict[str, int]
     freshness: dict[str, int]
+    invocations: tuple[InvocationSummary, ...]
     warnings: tuple[str, ...]
 
 

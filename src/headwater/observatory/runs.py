@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from headwater.analysis.timing import critical_path
 from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.artifact import ArtifactRecord
+from headwater.model.chain import Chain
 from headwater.model.run import RunStatus
+from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
+from headwater.observatory.completeness import describe_completeness, is_complete
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.places import find_places
 from headwater.observatory.reports import (
+    AmendmentSummary,
     ArtifactSummary,
     ExecutionSummary,
     FreshnessSummary,
@@ -56,7 +63,8 @@ def list_runs(
     asked = _read_filter(observatory, wanted or RunFilter())
     with observatory.store.read() as tx:
         page = run_queries.list_runs(tx, asked, limit=limit, offset=offset)
-    return RunsReport(total=page.total, runs=tuple(summarise(row) for row in page.runs), as_of=observatory.store.now())
+        listed = summarise_all(tx, page.runs)
+    return RunsReport(total=page.total, runs=listed, as_of=observatory.store.now())
 
 
 def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunReport:
@@ -72,10 +80,19 @@ def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunRe
         parents: dict[str, tuple[str, ...]] = {}
         for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
             parents |= list_parents(tx, account_key, manifest_key, (row.node_key for row in detail.executions))
-    return _report(detail, _critical(detail.executions, parents), observatory.store.now())
+        chain = find_chains(tx, (detail.row,))[account_key, run_id]
+        account_row = get_stored_account(tx, account_key)
+    path, now = _critical(detail.executions, parents), observatory.store.now()
+    return _report(detail, path, chain, now, is_followed=account_row.has_token and not account_row.is_paused)
 
 
-def summarise(row: RunRow) -> RunSummary:
+def summarise_all(tx: Connection, rows: Sequence[RunRow]) -> tuple[RunSummary, ...]:
+    """Give stored runs as rows of a report, with their attempt chains."""
+    chains = find_chains(tx, rows)
+    return tuple(summarise(row, chains[row.account_key, row.run.run_id]) for row in rows)
+
+
+def summarise(row: RunRow, chain: Chain) -> RunSummary:
     """Give a stored run as a row of a report."""
     run = row.run
     return RunSummary(
@@ -97,6 +114,7 @@ def summarise(row: RunRow) -> RunSummary:
         retrying_run_id=run.retrying_run_id,
         observed_by=tuple(sorted(str(way) for way in row.observed_by)),
         nodes=dict(row.node_counts),
+        chain=summarise_chain(chain, run.run_id),
     )
 
 
@@ -149,8 +167,8 @@ def _critical(executions: tuple[ExecutionRow, ...], parents: dict[str, tuple[str
     return tuple(dict.fromkeys(unique_id for path in paths for unique_id in path))
 
 
-def _report(detail: RunDetail, path: tuple[str, ...], now: datetime) -> RunReport:
-    run, row = detail.row.run, summarise(detail.row)
+def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetime, *, is_followed: bool) -> RunReport:
+    run, row = detail.row.run, summarise(detail.row, chain)
     trigger = run.trigger
     executions = tuple(_execution(found, is_critical=found.execution.unique_id in path) for found in detail.executions)
     return RunReport(
@@ -181,6 +199,11 @@ def _report(detail: RunDetail, path: tuple[str, ...], now: datetime) -> RunRepor
         freshness=_freshness(detail),
         artifacts=tuple(_artifact(record) for record in detail.artifacts if record.step_index > 0),
         observations=_observations(detail),
+        supplied_by=_supplied_by(detail),
+        attempts=list_attempt_summaries(chain),
+        amendments=_amendments(detail),
+        completeness=describe_completeness(run, detail.artifacts, now, is_followed=is_followed),
+        is_complete=is_complete(run, detail.artifacts),
         as_of=now,
     )
 
@@ -238,6 +261,29 @@ def _observations(detail: RunDetail) -> tuple[ObservationSummary, ...]:
             ObservationSummary(way=str(observation.way), first_seen_at=observation.first_seen_at, airflow=airflow)
         )
     return tuple(found)
+
+
+def _supplied_by(detail: RunDetail) -> dict[str, tuple[str, ...]]:
+    """Name the fields each way supplied: the run's in order, then its steps."""
+    return {
+        str(way): (
+            *sorted(name for name in names if isinstance(name, str)),
+            *(f"step {name}" for name in sorted(name for name in names if isinstance(name, int))),
+        )
+        for way, names in detail.supplied_by.items()
+    }
+
+
+def _amendments(detail: RunDetail) -> tuple[AmendmentSummary, ...]:
+    return tuple(
+        AmendmentSummary(
+            from_status=str(note.from_status),
+            to_status=str(note.to_status),
+            way=str(note.way),
+            noticed_at=note.noticed_at,
+        )
+        for note in detail.amendments
+    )
 
 
 def _artifact(record: ArtifactRecord) -> ArtifactSummary:

@@ -80,14 +80,37 @@ def make_pass(observatory: Observatory, name: str) -> PassReport:
         WrongUse: another process syncs the account at the moment.
     """
     account = get_account(observatory, name)
-    with _claimed(observatory, account), _noted(observatory, account), _fan_out(observatory) as fan_out:
-        sync = AccountSync(
+    with (
+        _claimed(observatory, account, "sync"),
+        _noted(observatory, account),
+        _syncing(observatory, account) as sync,
+    ):
+        return sync_account(sync, collect_limit=_COLLECTED_AT_ONCE)
+
+
+@contextmanager
+def syncing_apart(observatory: Observatory, name: str, what: str) -> Iterator[AccountSync]:
+    """Give what a smaller errand beside the passes over an account works with; `what` names its own claim.
+
+    Only passes say how the account fares.
+
+    Raises:
+        WrongUse: another process does the same at the moment.
+    """
+    account = get_account(observatory, name)
+    with _claimed(observatory, account, what), _syncing(observatory, account) as sync:
+        yield sync
+
+
+@contextmanager
+def _syncing(observatory: Observatory, account: Account) -> Iterator[AccountSync]:
+    with _fan_out(observatory) as fan_out:
+        yield AccountSync(
             store=observatory.store,
             account_key=account.account_key,
             client=observatory.client(account),
             fan_out=fan_out,
         )
-        return sync_account(sync, collect_limit=_COLLECTED_AT_ONCE)
 
 
 def widen(observatory: Observatory, name: str, days: int) -> None:
@@ -109,10 +132,10 @@ def _sync_whole(observatory: Observatory, name: str, progress: Progress | None) 
 
 
 @contextmanager
-def _claimed(observatory: Observatory, account: Account) -> Iterator[None]:
+def _claimed(observatory: Observatory, account: Account, what: str) -> Iterator[None]:
     """Hold the account for this process; correctness does not hang on it, it only saves requests."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    lease = f"sync:{account.account_key}"
+    lease = f"{what}:{account.account_key}"
     now = observatory.store.now()
     with observatory.store.write() as tx:
         is_mine = claim_lease(tx, lease, holder, now, LEASE)

@@ -11,7 +11,8 @@ from getpass import getpass
 
 from headwater.errors import HeadwaterError
 from headwater.sdk import Outcome, collect_data_from_dbt_cloud, flush_spool
-from headwater.sdk.call import DEFAULT_API, spool_folder
+from headwater.sdk.call import DEFAULT_API
+from headwater.sdk.delivery import spool_folder
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,40 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
 
 from headwater.collect import CollectedArtifact, CollectedRun, collect_artifacts, encode
 from headwater.dbtcloud.client import Client
 from headwater.dbtcloud.origin import read_origin
 from headwater.dbtcloud.retry import RetryPolicy
 from headwater.dbtcloud.transport import open_transport
-from headwater.errors import HeadwaterError, ServerUnreachable, WrongUse
+from headwater.errors import HeadwaterError, WrongUse
 from headwater.model.account import AccountAddress
 from headwater.model.artifact import ArtifactState
 from headwater.model.run import AirflowContext, Run
-from headwater.model.secret import Secret
 from headwater.sdk.airflow import find_airflow_context
-from headwater.sdk.server import Server
-from headwater.sdk.spool import Flushed, flush, keep
+from headwater.sdk.delivery import Outcome, deliver, read_secret
 
-DEFAULT_SERVER = "http://127.0.0.1:8787"
 DEFAULT_API = "https://cloud.getdbt.com"
 _POLL_SECONDS = 5.0
 _log = logging.getLogger("headwater")
-
-
-class Outcome(StrEnum):
-    """SENT: the server has it. SPOOLED: kept on disk until the server is back. FAILED: nothing was collected."""
-
-    SENT = "sent"
-    SPOOLED = "spooled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,28 +72,6 @@ def collect_data_from_dbt_cloud(
     return replace(result, seconds=time.monotonic() - started)
 
 
-def flush_spool(environ: Mapping[str, str]) -> Flushed:
-    """Send every run that was kept on disk; says how many went, and how many are left."""
-    return flush(spool_folder(environ), find_server(environ).send)
-
-
-def find_server(environ: Mapping[str, str]) -> Server:
-    """Find the server in `HEADWATER_URL` and the ingest token in `HEADWATER_TOKEN`."""
-    token = environ.get("HEADWATER_TOKEN")
-    url = environ.get("HEADWATER_URL") or DEFAULT_SERVER
-    return Server(url, _secret(token, "HEADWATER_TOKEN") if token else None)
-
-
-def spool_folder(environ: Mapping[str, str]) -> Path:
-    """Find where runs are kept while the server is away: `HEADWATER_SPOOL`, else the user's state folder."""
-    if folder := environ.get("HEADWATER_SPOOL"):
-        return Path(folder)
-    state = environ.get("XDG_STATE_HOME")
-    home = environ.get("HOME")
-    root = Path(state) if state else Path(home) / ".local" / "state" if home else Path(tempfile.gettempdir())
-    return root / "headwater" / "spool"
-
-
 @dataclass(frozen=True, slots=True)
 class _Request:
     account_id: int | str
@@ -129,15 +93,8 @@ def _collect_and_send(request: _Request, environ: Mapping[str, str], *, strict: 
         _log.warning("Headwater collected nothing of dbt Cloud run %s: %s", run_id, error)
         return CollectResult(run_id=run_id, outcome=Outcome.FAILED, error=str(error))
     result, body = _describe(collected), encode(collected)
-    try:
-        server = find_server(environ)
-        server.send(body)
-    except HeadwaterError as error:
-        if strict and not isinstance(error, ServerUnreachable):
-            raise
-        return _keep(result, body, error, spool_folder(environ), strict=strict)
-    _flush_rest(server, spool_folder(environ))
-    return result
+    delivered = deliver(body, f"dbt Cloud run {run_id}", environ, strict=strict)
+    return replace(result, outcome=delivered.outcome, error=delivered.error)
 
 
 def _collect(request: _Request, run_id: int, airflow: AirflowContext | None) -> CollectedRun:
@@ -145,7 +102,7 @@ def _collect(request: _Request, run_id: int, airflow: AirflowContext | None) -> 
     with open_transport(deadline=min(request.timeout, 60.0)) as transport:
         client = Client(
             address,
-            _secret(request.token, "dbt_cloud_api_token"),
+            read_secret(request.token, "dbt_cloud_api_token"),
             transport,
             policy=RetryPolicy(patience=min(request.timeout, 30.0)),
         )
@@ -179,38 +136,8 @@ def _describe(collected: CollectedRun) -> CollectResult:
     )
 
 
-def _keep(result: CollectResult, body: bytes, error: HeadwaterError, folder: Path, *, strict: bool) -> CollectResult:
-    try:
-        keep(folder, body)
-    except OSError as full:
-        reason = f"{error} It could not be kept in {folder} either: {full.strerror}."
-        if strict:
-            raise ServerUnreachable(reason, hint="Free some space or set HEADWATER_SPOOL.") from None
-        _log.warning("Headwater lost dbt Cloud run %s: %s", result.run_id, reason)
-        return replace(result, outcome=Outcome.FAILED, error=reason)
-    _log.warning("Headwater keeps dbt Cloud run %s in %s until it can be sent: %s", result.run_id, folder, error)
-    return replace(result, outcome=Outcome.SPOOLED, error=str(error))
-
-
-def _flush_rest(server: Server, folder: Path) -> None:
-    try:
-        flushed = flush(folder, server.send)
-    except OSError as error:
-        _log.warning("Headwater could not send what is kept in %s: %s.", folder, error.strerror)
-    else:
-        if flushed.error:
-            _log.warning("Headwater could not send all that is kept in %s: %s", folder, flushed.error)
-
-
 def _number(value: int | str, name: str) -> int:
     text = str(value or "").strip()
     if not text.isdecimal():
         raise WrongUse(f"{name} must be a number; it was {'empty' if not text else 'something else'}.")
     return int(text)
-
-
-def _secret(value: str | None, name: str) -> Secret:
-    try:
-        return Secret(str(value or ""))
-    except WrongUse as error:
-        raise WrongUse(f"{name} cannot be used. {error.message}", hint=error.hint) from None

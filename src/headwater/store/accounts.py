@@ -16,6 +16,8 @@ from headwater.store.schema import accounts, metadata, run_hours, runs
 from headwater.store.values import clean_key
 from headwater.store.writing import lock_account
 
+LOCAL_ACCOUNT = "local"
+"""The name of the account of what was ingested, without dbt Cloud."""
 _LOCAL = AccountAddress(LOCAL_ORIGIN, 0)
 _COLUMNS = [column for column in accounts.c if column.name != "token"]
 
@@ -44,7 +46,7 @@ def save_account(tx: Connection, name: str, address: AccountAddress, now: dateti
 
 def ensure_local_account(tx: Connection, now: datetime) -> Account:
     """Give the account of what was ingested from folders, creating it when first needed."""
-    return find_account_by_address(tx, _LOCAL) or save_account(tx, "local", _LOCAL, now)
+    return find_account_by_address(tx, _LOCAL) or save_account(tx, LOCAL_ACCOUNT, _LOCAL, now)
 
 
 def set_token(tx: Connection, account_key: int, sealed: bytes, hint: str, now: datetime) -> None:

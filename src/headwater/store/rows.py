@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 
 from headwater.model.account import AccountAddress, AccountStatus, Job
 from headwater.model.artifact import ArtifactRecord
+from headwater.model.chain import Attempt
 from headwater.model.invocation import Execution, Freshness, Invocation
 from headwater.model.node import CatalogTable, Group, Macro, Node
+from headwater.model.observed import Told
 from headwater.model.run import AirflowContext, Run, RunStatus, Way
 
 
@@ -53,11 +55,15 @@ class RunMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What saving a run did: it was new, it changed anything, it brought the run from open (or nothing) to its end."""
+    """What saving a run did: it was new, it changed anything, it brought the run from open (or nothing) to its end.
+
+    `is_amended` where dbt Cloud updated the run after its end, later than what was stored.
+    """
 
     is_new: bool
     changed: bool
     finished_now: bool
+    is_amended: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,7 @@ class FreshnessRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetail:
-    """Everything kept of one run; `row.run` has its steps here."""
+    """Everything kept of one run; `row.run` has its steps here, `supplied_by` tells which way gave which field."""
 
     row: RunRow
     observations: tuple[Observation, ...]
@@ -156,6 +162,16 @@ class RunDetail:
     invocations: tuple[InvocationRow, ...]
     executions: tuple[ExecutionRow, ...]
     freshness: tuple[FreshnessRow, ...]
+    supplied_by: Mapping[Way, tuple[Told, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedAttempt:
+    """A run as an attempt, with its account and the hour it is counted in."""
+
+    account_key: int
+    hour: datetime
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

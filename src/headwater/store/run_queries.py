@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery, and_, false, func, or_, select
 
 from headwater.errors import NotKnown
+from headwater.model.observed import Told, unpack_sources
 from headwater.model.run import AirflowContext, RunStatus, RunStep, Way
 from headwater.store.invocation_queries import list_run_executions, list_run_freshness, list_run_invocations
 from headwater.store.rows import Amendment, Observation, RunDetail, RunPage, RunRow
@@ -80,6 +81,7 @@ def get_run_detail(tx: Connection, account_key: int, run_id: int) -> RunDetail:
         invocations=tuple(list_run_invocations(tx, account_key, run_id)),
         executions=tuple(list_run_executions(tx, account_key, run_id)),
         freshness=tuple(list_run_freshness(tx, account_key, run_id)),
+        supplied_by=_list_supplied(tx, page[0]),
     )
 
 
@@ -225,6 +227,15 @@ def _list_observations(tx: Connection, account_key: int, run_id: int) -> list[Ob
         )
         for row in tx.execute(select(observations).where(here).order_by(*order))
     ]
+
+
+def _list_supplied(tx: Connection, row: RunRow) -> Mapping[Way, tuple[Told, ...]]:
+    here = (runs.c.account_key == row.account_key) & (runs.c.run_id == row.run.run_id)
+    packed = tx.execute(select(runs.c.sources).where(here)).scalar()
+    supplied: dict[Way, list[Told]] = defaultdict(list)
+    for name, source in unpack_sources(packed or {}, row.run).items():
+        supplied[source.way].append(name)
+    return {way: tuple(supplied[way]) for way in Way if way in supplied}
 
 
 def _list_amendments(tx: Connection, account_key: int, run_id: int) -> list[Amendment]:

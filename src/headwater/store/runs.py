@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,9 @@ from sqlalchemy import (
 )
 
 from headwater.model.artifact import ArtifactRecord, ArtifactState
-from headwater.model.run import AirflowContext, Run, RunStatus, RunStep, Trigger, Way, merge_runs
+from headwater.model.chain import is_another_try, name_airflow_task
+from headwater.model.observed import ObservedRun, Source, Told, merge_runs, observe, pack_sources, unpack_sources
+from headwater.model.run import AirflowContext, Run, RunStatus, RunStep, Trigger, Way
 from headwater.store.accounts import raise_revision
 from headwater.store.rows import DueArtifact, Saved
 from headwater.store.schema import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
@@ -89,33 +91,79 @@ def save_run(
 ) -> Saved:
     """Merge an observation of a run into what is stored; in any order, by any way and however often: one run."""
     lock_account(tx, account_key)
+    run = _clean_run(run)
     row = tx.execute(_RUN, {"of_account": account_key, "of_run": run.run_id}).first()
-    stored = None if row is None else read_run(row, _list_steps(tx, account_key, run.run_id) if run.steps else ())
-    merged = run if stored is None else merge_runs(stored, run)
+    stored = None if row is None else _read_observed(tx, row, with_steps=bool(run.steps))
+    seen = observe(run, way)
+    known = None if stored is None else stored.run
+    merged = seen if stored is None else merge_runs(stored, seen)
     first_seen_at = now if row is None else min(row.first_seen_at, now)
-    facts = _facts(merged, first_seen_at)
+    facts = _facts(merged.run, first_seen_at)
+    facts["is_retry"] = is_another_try(merged.run) or (row is not None and row.is_retry)
+    facts["sources"] = pack_sources({**merged.sources, **_sources_of_steps(row, merged.run)})
     was = {} if row is None else {name: row._mapping[name] for name in facts}  # noqa: SLF001 - SQLAlchemy's name
-    changed = _save_steps(tx, account_key, merged, () if stored is None else stored.steps)
+    changed = _save_steps(tx, account_key, merged.run, () if known is None else known.steps)
     changed |= _save_observation(tx, account_key, run.run_id, way, now, context=context)
     changed |= facts != was
     if changed:
         facts |= {"stored_at": now, "revision": raise_revision(tx, account_key)}
         upsert(tx, runs, [{"account_key": account_key, "run_id": run.run_id, **facts}])
-        for place in {(known["job_id"], known["hour"]) for known in (was, facts) if known}:
+        for place in {(places["job_id"], places["hour"]) for places in (was, facts) if places}:
             recount_hour(tx, account_key, *place)
-    if stored is not None and stored.is_finished and stored.status is not merged.status:
-        _save_amendment(tx, account_key, merged, stored.status, way=way, now=now)
+    if known is not None and known.is_finished and known.status is not merged.run.status:
+        _save_amendment(tx, account_key, merged.run, known.status, way=way, now=now)
+    return _say_saved(known, merged.run, changed=changed)
+
+
+def _say_saved(known: Run | None, merged: Run, *, changed: bool) -> Saved:
+    was_finished = known is not None and known.is_finished
     return Saved(
-        is_new=stored is None,
+        is_new=known is None,
         changed=changed,
-        finished_now=merged.is_finished and (stored is None or not stored.is_finished),
+        finished_now=merged.is_finished and not was_finished,
+        is_amended=merged.is_finished and was_finished and known is not None and known.updated_at != merged.updated_at,
     )
+
+
+def _read_observed(tx: Connection, row: Any, *, with_steps: bool) -> ObservedRun:
+    """Read what is stored of a run; its steps only where they are to be merged with others."""
+    run = read_run(row, _list_steps(tx, row.account_key, row.run_id) if with_steps else ())
+    if row.sources is None:
+        return observe(run, Way.POLL)
+    sources = unpack_sources(row.sources, run)
+    return ObservedRun(run, {name: source for name, source in sources.items() if with_steps or isinstance(name, str)})
+
+
+def _sources_of_steps(row: Any, merged: Run) -> dict[Told, Source]:
+    """Give who supplied the steps that were not read because there was nothing to merge them with."""
+    if row is None or row.sources is None or merged.steps:
+        return {}
+    return {name: source for name, source in unpack_sources(row.sources, merged).items() if isinstance(name, int)}
+
+
+def _clean_run(run: Run) -> Run:
+    """Give a run as the database can hold it, so that what is merged is what is kept."""
+    changes = {name: _clean(getattr(run, name)) for name in _PLAIN if name != "run_id"}
+    trigger = None
+    if run.trigger is not None:
+        trigger = Trigger(**{name: _clean(getattr(run.trigger, name)) for name in _TRIGGER})
+    steps = tuple(
+        replace(step, name=_clean(step.name), command=_clean(step.command), log=_clean(step.log)) for step in run.steps
+    )
+    return replace(run, **changes, trigger=trigger, steps=steps)
 
 
 def touch_run(tx: Connection, account_key: int, run_id: int) -> None:
     """Count a change of what belongs to a run; the caller holds the account's lock."""
     revision = raise_revision(tx, account_key)
     tx.execute(_TOUCH, {"of_account": account_key, "of_run": run_id, "raised": revision})
+
+
+def reopen_artifact(tx: Connection, account_key: int, run_id: int, record: ArtifactRecord) -> None:
+    """Have something of a run asked for again, also where it was stored: dbt Cloud changed it since."""
+    lock_account(tx, account_key)
+    upsert(tx, run_artifacts, [{"account_key": account_key, "run_id": run_id, **asdict(record)}])
+    touch_run(tx, account_key, run_id)
 
 
 def save_artifact_records(tx: Connection, account_key: int, run_id: int, records: Iterable[ArtifactRecord]) -> None:
@@ -177,9 +225,11 @@ def list_open_runs(tx: Connection, account_key: int, since: datetime) -> list[in
     return list(tx.execute(query.order_by(runs.c.run_id)).scalars())
 
 
-def list_newest_runs(tx: Connection, account_key: int, count: int) -> list[int]:
-    """List the highest ids of the runs of an account, the highest first."""
+def list_newest_runs(tx: Connection, account_key: int, count: int, *, up_to: int | None = None) -> list[int]:
+    """List the highest ids of the runs of an account, the highest first, none of them above `up_to`."""
     query = select(runs.c.run_id).where(runs.c.account_key == account_key).order_by(runs.c.run_id.desc())
+    if up_to is not None:
+        query = query.where(runs.c.run_id <= up_to)
     return list(tx.execute(query.limit(count)).scalars())
 
 
@@ -275,7 +325,8 @@ def _save_observation(
     key = {"account_key": account_key, "run_id": run_id, "way": way.value, "context_hash": digest}
     seen_at = tx.execute(_SEEN_AT, key).scalar()
     if seen_at is None or now < seen_at:
-        upsert(tx, observations, [{**key, "first_seen_at": now, "context": document}])
+        task = None if context is None else name_airflow_task(context)
+        upsert(tx, observations, [{**key, "first_seen_at": now, "context": document, "airflow_task": task}])
     return seen_at is None
 
 

@@ -20,6 +20,8 @@ from headwater.model.secret import Secret
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FORMAT = b"\x01"
+TOKEN, WEBHOOK = "", "webhook:"
+"""What a sealed secret is for; one never opens in the place of the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +71,41 @@ def open_sealing_key(path: Path) -> SealingKey:
     return SealingKey(key)
 
 
-def seal_token(key: SealingKey, address: AccountAddress, token: Secret) -> bytes:
-    """Seal a token so that it opens only for the account at this address."""
+def seal_token(key: SealingKey, address: AccountAddress, token: Secret, use: str = TOKEN) -> bytes:
+    """Seal a token so that it opens only for the account at this address, and only for its use."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _FORMAT + nonce + AESGCM(key.key).encrypt(nonce, token.reveal().encode(), _bound_to(address, _FORMAT))
+    return _FORMAT + nonce + AESGCM(key.key).encrypt(nonce, token.reveal().encode(), _bound_to(address, use, _FORMAT))
 
 
-def open_token(key: SealingKey, address: AccountAddress, sealed: bytes) -> Secret:
+def open_token(key: SealingKey, address: AccountAddress, sealed: bytes, use: str = TOKEN) -> Secret:
     """Open a sealed token.
 
     Raises:
-        SecretUnavailable: it was sealed with another key, for another account, or was changed.
+        SecretUnavailable: it was sealed with another key, for another account or use, or was changed.
     """
     nonce, rest = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        opened = AESGCM(key.key).decrypt(nonce, rest, _bound_to(address, sealed[:1]))
+        opened = AESGCM(key.key).decrypt(nonce, rest, _bound_to(address, use, sealed[:1]))
     except (InvalidTag, ValueError):
-        raise SecretUnavailable(
-            f"The token of account {address.account_id} at {address.origin} does not open with this key.",
-            hint="Put the key back that it was stored with, or run: headwater account set-token",
-        ) from None
+        raise _explain(address, use) from None
     return Secret(opened.decode())
 
 
-def _bound_to(address: AccountAddress, form: bytes) -> bytes:
-    return form + f"{address.account_id}@{address.origin}".encode()
+def _explain(address: AccountAddress, use: str) -> SecretUnavailable:
+    whose = f"account {address.account_id} at {address.origin}"
+    if use == WEBHOOK:
+        return SecretUnavailable(
+            f"The webhook secret of {whose} does not open with this key.",
+            hint="Put the key back that it was stored with, or run: headwater account webhook, with --remove first",
+        )
+    return SecretUnavailable(
+        f"The token of {whose} does not open with this key.",
+        hint="Put the key back that it was stored with, or run: headwater account set-token",
+    )
+
+
+def _bound_to(address: AccountAddress, use: str, form: bytes) -> bytes:
+    return form + f"{use}{address.account_id}@{address.origin}".encode()
 
 
 def _create(path: Path) -> None:

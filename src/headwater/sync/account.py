@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -24,10 +23,12 @@ from headwater.store.runs import (
     list_due_artifacts,
     list_newest_runs,
     list_open_runs,
+    reopen_artifact,
     save_artifact_records,
     save_run,
 )
 from headwater.store.sync_states import get_sync_state, save_sync_state
+from headwater.store.webhooks import close_events, list_announcements
 from headwater.sync.plan import (
     DETAIL,
     FOLLOW_FOR,
@@ -47,6 +48,7 @@ Noun = TypeVar("Noun")
 
 _LISTED_AT_ONCE = 100
 _WRITTEN_AT_ONCE = 8
+_EVENTS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +107,12 @@ def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
     if is_structure_due(state, now):
         read_structure(sync)
     if is_reconcile_due(state, now):
-        report += _list_window(sync, now - RECONCILE_WINDOW, now)
+        report += _list_older(sync, RunQuery(created=(now - RECONCILE_WINDOW, now), order="id"))
         _change_state(sync, lambda known: replace(known, last_reconcile_at=now))
     window = next_backfill_window(state, now)
     if window is not None:
-        report += _list_window(sync, *window)
+        list_runs = _list_newest if state.backfilled_to is None else _list_older
+        report += list_runs(sync, RunQuery(created=window, order="id"))
         _change_state(sync, lambda known: replace(known, backfilled_to=window[0]))
     return report + collect_due(sync, limit=collect_limit) + PassReport(has_more=_has_more(sync))
 
@@ -117,13 +120,15 @@ def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
 def discover(sync: AccountSync) -> PassReport:
     """List the runs above the newest known ones, a few of them again: ids become visible out of order.
 
-    An account of which nothing is known is left to the backfill, which begins with the newest window.
+    It begins where the last listing ended, and not at the newest stored run: what webhooks and the SDK bring may lie
+    far above. An account of which nothing was listed is left to the backfill, which begins with the newest window.
     """
+    state = _read_state(sync)
     with sync.store.read() as tx:
-        newest = list_newest_runs(tx, sync.account_key, OVERLAP_RUNS)
-    if not newest:
+        newest = list_newest_runs(tx, sync.account_key, OVERLAP_RUNS, up_to=state.newest_run_id)
+    if not newest or (state.newest_run_id is None and state.backfilled_to is None):
         return PassReport()
-    return _save_listed(sync, sync.client.each_run(RunQuery(above_id=min(newest) - 1)))
+    return _list_newest(sync, RunQuery(above_id=min(newest) - 1))
 
 
 def follow(sync: AccountSync) -> PassReport:
@@ -171,9 +176,35 @@ def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
             continue
         prepared.append(prepare_run(sync.store, sync.account_key, collected.run, decoded))
         if len(prepared) == _WRITTEN_AT_ONCE:
-            report += _write(sync, prepared)
+            report += _write(sync, prepared, Way.POLL)
             prepared, decoded = [], {}
-    return report + _write(sync, prepared)
+    return report + _write(sync, prepared, Way.POLL)
+
+
+def answer_announced(sync: AccountSync, *, limit: int) -> PassReport:
+    """Read up to `limit` runs that a webhook announced; nothing but their ids is taken from it.
+
+    Each is asked for once: one that cannot be read now is left to the passes, which find every run. An event that
+    comes while its run is read stays in the inbox, and lets it be read again.
+
+    Raises:
+        DbtCloudError: the account as a whole cannot be asked; the announcements wait.
+        StoreError: the database cannot.
+    """
+    with sync.store.read() as tx:
+        announced = list_announcements(tx, sync.account_key, _EVENTS_AT_ONCE)
+    run_ids = list(dict.fromkeys(event.run_id for event in announced))[:limit]
+    report = PassReport()
+    for collected in sync.fan_out(lambda run_id: collect_run(sync, run_id), run_ids):
+        if collected.run is None:
+            report += PassReport(faults=(f"Run {collected.run_id} was announced: {collected.error}",))
+        else:
+            report += _write(sync, [prepare_run(sync.store, sync.account_key, collected.run)], Way.WEBHOOK)
+        now = sync.store.now()
+        with sync.store.write() as tx:
+            events = (event.event_id for event in announced if event.run_id == collected.run_id)
+            close_events(tx, sync.account_key, events, now)
+    return report
 
 
 def collect_run(sync: AccountSync, run_id: int) -> Collected:
@@ -197,13 +228,13 @@ def collect_run(sync: AccountSync, run_id: int) -> Collected:
     return Collected(run_id=run_id, run=collected)
 
 
-def _write(sync: AccountSync, prepared: list[PreparedRun]) -> PassReport:
+def _write(sync: AccountSync, prepared: list[PreparedRun], way: Way) -> PassReport:
     """Write several runs in one transaction: a backfill would otherwise spend its time on commits."""
     if not prepared:
         return PassReport()
     now = sync.store.now()
     with sync.store.write() as tx:
-        recorded = [write_run(tx, run, Way.POLL, now) for run in prepared]
+        recorded = [write_run(tx, run, way, now) for run in prepared]
     return PassReport(
         runs_collected=len(recorded),
         artifacts_stored=sum(run.artifacts_stored for run in recorded),
@@ -222,8 +253,25 @@ def _note_failure(sync: AccountSync, collected: Collected) -> PassReport:
     return PassReport(faults=(f"Run {collected.run_id}: {collected.error}",))
 
 
-def _list_window(sync: AccountSync, start: datetime, end: datetime) -> PassReport:
-    return _save_listed(sync, sync.client.each_run(RunQuery(created=(start, end), order="id")))
+def _list_older(sync: AccountSync, query: RunQuery) -> PassReport:
+    return _save_listed(sync, sync.client.each_run(query))
+
+
+def _list_newest(sync: AccountSync, query: RunQuery) -> PassReport:
+    """List runs up to the newest, and keep the highest id: the next discovery begins there."""
+    listed: list[int] = []
+    report = _save_listed(sync, _noting_ids(sync.client.each_run(query), listed))
+    known = _read_state(sync).newest_run_id
+    newest = max((*listed, *(() if known is None else (known,))), default=None)
+    if newest != known:
+        _change_state(sync, lambda state: replace(state, newest_run_id=newest))
+    return report
+
+
+def _noting_ids(runs: Iterable[Run], listed: list[int]) -> Iterator[Run]:
+    for run in runs:
+        listed.append(run.run_id)
+        yield run
 
 
 def _save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
@@ -236,9 +284,9 @@ def _save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
                 saved = save_run(tx, sync.account_key, run, Way.POLL, now)
                 counts["new"] += saved.is_new
                 counts["updated"] += saved.changed and not saved.is_new
-                if saved.finished_now:
+                if saved.finished_now or saved.is_amended:
                     pending = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
-                    save_artifact_records(tx, sync.account_key, run.run_id, (pending,))
+                    reopen_artifact(tx, sync.account_key, run.run_id, pending)
     return PassReport(runs_new=counts["new"], runs_updated=counts["updated"])
 
 

@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import api, login, pages
+from headwater.web import api, hooks, login, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -45,6 +45,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.revision_document,
     api.receive_collected,
     api.health_document,
+    hooks.hear_dbt,
 )
 
 

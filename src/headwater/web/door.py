@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, collecting, jobs, overview, runs
+from headwater.observatory import access, accounts, collecting, jobs, overview, runs, webhooks
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         RunsReport,
     )
     from headwater.observatory.runs import RunFilter
+    from headwater.observatory.webhooks import Heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Door:
     list_accounts: Callable[[], AccountsReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
+    hear: Callable[[str, bytes, str], Heard]
     find_token: Callable[[str], Caller | None]
     find_session: Callable[[str], Caller | None]
     redeem_link: Callable[[str], Secret | None]
@@ -58,6 +60,7 @@ def open_door(observatory: Observatory) -> Door:
         list_accounts=partial(accounts.list_accounts, observatory),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
+        hear=partial(webhooks.hear, observatory),
         find_token=partial(access.find_token, observatory),
         find_session=partial(access.find_session, observatory),
         redeem_link=partial(access.redeem_link, observatory),

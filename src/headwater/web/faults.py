@@ -93,7 +93,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
 def is_page(request: Request[Any, Any, Any]) -> bool:
     """Whether a browser asks for a page, rather than a program for a document."""
     path = request.url.path
-    return not path.startswith("/api/") and not path.endswith(".json") and path != "/healthz"
+    return not path.startswith(("/api/", "/hooks/")) and not path.endswith(".json") and path != "/healthz"
 
 
 def _answer(

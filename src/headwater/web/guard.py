@@ -1,6 +1,6 @@
 """The one guard of every route. What a route does not declare is not served: the application refuses to start.
 
-A route declares the least role that may use it with `role=`, or `role=PUBLIC`; the public ones are listed here.
+A route declares the least role that may use it with `role=`, or `role=PUBLIC` or `SIGNED`; those are listed here.
 Browsers prove who they are with a session cookie, programs with `Authorization: Bearer`, and never in an address.
 """
 
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 PUBLIC = "public"
 PUBLIC_PATHS = frozenset({"/login", "/static", "/healthz"})
+SIGNED = "signed"
+SIGNED_PATHS = frozenset({"/hooks/dbt/{hook_id:str}"})
+"""Where programs call without session or token: the signature of the body, which the handler checks, is the guard."""
 COOKIE = "headwater_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def check_declared(app: Litestar) -> None:
-    """Refuse an application that has a route without a role, or a public one that is not on the list.
+    """Refuse an application that has a route without a role, or a public or signed one that is not on its list.
 
     Raises:
         HeadwaterError: with the routes that are at fault.
@@ -44,7 +47,9 @@ def check_declared(app: Litestar) -> None:
             public_path = route.path.removesuffix("/{file_path:path}")
             if role == PUBLIC and public_path not in PUBLIC_PATHS:
                 faults.append(f"{route.path} is public but not on the list.")
-            elif role != PUBLIC and role not in set(Role):
+            elif role == SIGNED and route.path not in SIGNED_PATHS:
+                faults.append(f"{route.path} takes signed calls but is not on the list.")
+            elif role not in {PUBLIC, SIGNED, *Role}:
                 faults.append(f"{route.path} declares no role.")
     if faults:
         raise HeadwaterError("Routes are not guarded: " + " ".join(faults), hint="Give each route its role.")
@@ -52,6 +57,8 @@ def check_declared(app: Litestar) -> None:
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Let a request pass, or refuse it: 401 for nobody, 403 for the wrong role or a request from another site."""
+    if handler.opt.get("role") == SIGNED:
+        return
     bearer = _bearer(connection)
     if connection.scope.get("method") not in _SAFE_METHODS and bearer is None:
         _refuse_other_sites(connection)

@@ -15,6 +15,7 @@ from headwater.store.schema.nodes import (
     nodes,
 )
 from headwater.store.schema.runs import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
+from headwater.store.schema.webhooks import webhook_events, webhooks
 from headwater.store.schema.work import leases, request_budgets, sync_states
 
 __all__ = [
@@ -45,4 +46,6 @@ __all__ = [
     "runs",
     "sessions",
     "sync_states",
+    "webhook_events",
+    "webhooks",
 ]

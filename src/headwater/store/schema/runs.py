@@ -40,6 +40,10 @@ runs = Table(
     needed("placed_at", Instant()),  # where the run stands in time: created, else started, else first seen
     needed("hour", Instant()),  # of placed_at: the run is counted there in run_hours
     needed("revision", Number()),
+    Column("sources", Json()),  # who supplied which field
+    needed("is_retry", Boolean(), "false"),  # whether the run says of itself that it tries another one again
+    Index("ix_runs_retrying", "account_key", "retrying_run_id"),
+    Index("ix_runs_retry", "is_retry", "hour"),
     Index("ix_runs_placed", "placed_at", "account_key", "run_id"),
     Index("ix_runs_account_placed", "account_key", "placed_at"),
     Index("ix_runs_job_hour", "account_key", "job_id", "hour"),
@@ -71,6 +75,8 @@ observations = Table(
     key("context_hash", LargeBinary),  # empty without a context: several Airflow tasks may see one run
     needed("first_seen_at", Instant()),
     Column("context", Json()),
+    Column("airflow_task", Key()),  # what the tries of one Airflow task have in common
+    Index("ix_observations_airflow", "account_key", "airflow_task"),
 )
 
 run_amendments = Table(
