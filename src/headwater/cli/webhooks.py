@@ -44,8 +44,8 @@ def _say(report: WebhookReport) -> None:
     out.print(report.sentence, markup=False)
     if report.url is not None:
         out.print(f"dbt Cloud calls {report.url}", markup=False)
-    if report.waiting:
-        out.print(f"{report.waiting} announced runs wait to be read; is the monitor running?", markup=False)
+    if report.waiting and report.arrived is None:
+        out.print(f"{report.waiting} announcements wait to be read; is the monitor running?", markup=False)
     if report.arrived:
         out.print("A trial of dbt Cloud arrived.")
     elif report.arrived is False:
