@@ -152,6 +152,9 @@ def _fault_of(line: str) -> str | None:
     given, arguments = set[str](), 0
     while rest:
         word = rest.pop(0)
+        if word == "--":  # what follows is another program's command line
+            arguments += bool(rest)
+            break
         if not word.startswith("--"):
             arguments += 1
         elif word not in options:
