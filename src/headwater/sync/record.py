@@ -10,7 +10,14 @@ from datetime import datetime
 from msgspec import structs
 from sqlalchemy import Connection
 
-from headwater.artifacts import fingerprint_manifest, read_catalog, read_manifest, read_run_results, read_sources
+from headwater.artifacts import (
+    fingerprint_manifest,
+    read_catalog,
+    read_manifest,
+    read_metadata,
+    read_run_results,
+    read_sources,
+)
 from headwater.collect import MANIFEST, CollectedArtifact, CollectedRun, parse_flags
 from headwater.errors import ArtifactUnreadable
 from headwater.model.artifact import ArtifactRecord, ArtifactState
@@ -209,7 +216,9 @@ def _read_manifest(store: Store, scope: Scope, body: bytes, decoded: Decoded, *,
         known_key = find_manifest_by_fingerprint(tx, scope, fingerprint)
     if known_key is not None and not needs_code:
         return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=None)
-    manifest = decoded.get((scope, fingerprint)) or read_manifest(body)
+    known = decoded.get((scope, fingerprint))
+    # Only the nodes are shared: whose invocation it was stands in each manifest's own head.
+    manifest = read_manifest(body) if known is None else replace(known, metadata=read_metadata(body))
     decoded[scope, fingerprint] = manifest
     return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=manifest)
 
