@@ -44,6 +44,18 @@ def test_a_fast_branch_is_left_out() -> None:
     assert critical_path(executions, {"end": ("slow", "fast")}) == ("slow", "end")
 
 
+def test_a_hook_waits_for_all_before_it() -> None:
+    """The hook at the end of a run leads back to the node that finished last, not to the hook at its beginning."""
+    executions = [
+        ran("operation.shop.start", 0, 1, "main"),
+        ran("slow", 1, 9, "1"),
+        ran("fast", 1, 2, "2"),
+        ran("operation.shop.end", 9, 10, "main"),
+    ]
+
+    assert critical_path(executions, {}) == ("slow", "operation.shop.end")
+
+
 def test_skipped_executions_are_on_no_path() -> None:
     """Executions without times are left out, and without any there is no path."""
     skipped = Execution(unique_id="b", status="skipped")

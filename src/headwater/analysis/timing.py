@@ -52,6 +52,8 @@ def _waited_for(
         before -= 1
     if before >= 0:
         candidates.append(lane[before])
+    if execution.unique_id.startswith("operation."):  # a hook waits for all that went before it
+        candidates += [other for other in timed.values() if other is not execution and _end(other) <= start]
     return max(candidates, key=lambda candidate: (_end(candidate), candidate.unique_id), default=None)
 
 
