@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cloud import open_watching, running_cloud, watching
 from headwater.observatory.holder import Observatory, get_account
+from program import DEADLINE
 
 _A_MINUTE = 60
+_ASKING = Path(__file__).with_name("ask_for_runs.py")
 
 
 def test_two_on_one_store_never_ask_more_than_the_budget(tmp_path: Path) -> None:
@@ -38,6 +44,26 @@ def test_two_on_one_store_never_ask_more_than_the_budget(tmp_path: Path) -> None
             assert cloud.requests() - before == 240
             assert [row for row in answers if row["status"] == 429] == []
             assert minutes >= 240 / _A_MINUTE - 1
+
+
+def test_two_processes_never_ask_more_than_the_budget(store_url: str, tmp_path: Path) -> None:
+    """Two processes on one database each ask for more than the budget grants both; dbt Cloud never says 429."""
+    per_minute = 120
+    with running_cloud(days=1, rate_limit=per_minute) as cloud:
+        with watching(cloud, tmp_path, store_url=store_url, accounts=1):
+            cloud.advance(120)
+        before = cloud.requests()
+        words = [sys.executable, str(_ASKING), str(tmp_path), store_url, cloud.simulator.url, str(per_minute)]
+        environ = os.environ | {"PYTHONPATH": str(_ASKING.parent.parent)}
+        processes = [subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        said = [process.communicate(timeout=DEADLINE)[1] for process in processes]
+
+        now = datetime.fromisoformat(cloud.simulator.control("GET", "clock")["now"])
+        answers = cloud.simulator.control("GET", "requests")["counts"]
+        assert [process.returncode for process in processes] == [0, 0], said
+        assert cloud.requests() - before == 2 * 2 * per_minute
+        assert [row for row in answers if row["status"] == 429] == []
+        assert now - cloud.now >= timedelta(minutes=3)
 
 
 def ask(observatory: Observatory, times: int) -> None:
