@@ -66,11 +66,12 @@ def find_origin(
 
 
 def name_task(context: AirflowContext) -> str:
-    """Say which task it is: `DAG x, task y, map index 3, try 2`."""
+    """Say which task it is: `DAG x, task y, try 2, map index 3`."""
     task = f", task {context.task_id}" if context.task_id else ""
     is_mapped = context.map_index is not None and context.map_index >= 0
     number = f", try {context.try_number}" if context.try_number else ""
-    return f"DAG {context.dag_id}{task}{f', map index {context.map_index}' if is_mapped else ''}{number}"
+    index = f", map index {context.map_index}" if is_mapped else ""
+    return f"DAG {context.dag_id}{task}{number}{index}"
 
 
 def _began_after(context: AirflowContext, created_at: datetime | None) -> bool:
