@@ -35,9 +35,12 @@ ROOT = HERE.parents[1]
 VERSIONS = ("2.11", "3")
 GONE = "http://127.0.0.1:1"
 """Where no server is."""
+PAGES = "https://airflow.example"
+"""Where Airflow's pages are said to be."""
 SPEED = 200
 """How much faster than real the simulated dbt Cloud goes: an hourly job takes about a second."""
-FAILING, JOB_NAME, OTHER_JOB_NAME = "finance/metrics_hourly/compilation_error", "Metrics hourly", "Source freshness"
+FAILING, WELL = "finance/metrics_hourly/compilation_error", "finance/metrics_hourly/healthy-b"
+JOB_NAME, OTHER_JOB_NAME = "Metrics hourly", "Source freshness"
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,10 @@ class AirflowHouse:
     def job_id(self, name: str) -> int:
         return next(run["job_id"] for run in self.truth() if run["job_name"] == name)
 
-    def let_fail(self, times: int) -> None:
-        """Let dbt fail in the next runs of the job that are asked for."""
+    def let_every_other_fail(self, times: int) -> None:
+        """Let dbt fail in the next run of the job that is asked for, and go well in the one after it."""
         job_id = str(self.job_id(JOB_NAME))
-        self.simulator.control("POST", "faults", {"next_recordings": {job_id: [FAILING] * times}})
+        self.simulator.control("POST", "faults", {"next_recordings": {job_id: [FAILING, WELL] * times}})
 
     def run(self, *dags: str) -> Ran:
         """Run DAGs to their ends in one process of Airflow."""
@@ -134,8 +137,7 @@ class AirflowHouse:
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
-            "AIRFLOW__API__BASE_URL": "https://airflow.example",
-            "AIRFLOW__WEBSERVER__BASE_URL": "https://airflow.example",
+            "AIRFLOW__API__BASE_URL" if self.installed.version == "3" else "AIRFLOW__WEBSERVER__BASE_URL": PAGES,
             "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps(connection),
             "AIRFLOW_VAR_DBT_CLOUD_TOKEN": account.token,
             "REQUESTS_CA_BUNDLE": ca_path,

@@ -28,7 +28,10 @@ _log = logging.getLogger("headwater")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectResult:
-    """What a call did. `missing` names what dbt Cloud had not got, `error` says why the outcome is not SENT."""
+    """What a call did. `missing` names what dbt Cloud had not got, `error` says why the outcome is not SENT.
+
+    Of the `seconds` it took, `fetching_seconds` went by while dbt Cloud was asked, waiting for the run included.
+    """
 
     run_id: int | None
     outcome: Outcome
@@ -37,6 +40,7 @@ class CollectResult:
     missing: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
+    fetching_seconds: float = 0.0
 
 
 def collect_data_from_dbt_cloud(
@@ -99,6 +103,7 @@ def _collect_and_send(
     request: RunRequest, airflow: AirflowContext | None, environ: Mapping[str, str], *, strict: bool
 ) -> CollectResult:
     run_id: int | None = None
+    started = time.monotonic()
     try:
         run_id = _number(request.run_id, "dbt_job_run_id")
         collected = _collect(request, run_id, airflow)
@@ -107,7 +112,8 @@ def _collect_and_send(
             raise
         _log.warning("Headwater collected nothing of dbt Cloud run %s: %s", run_id, error)
         return CollectResult(run_id=run_id, outcome=Outcome.FAILED, error=str(error))
-    result, body = _describe(collected), encode(collected)
+    result = replace(_describe(collected), fetching_seconds=time.monotonic() - started)
+    body = encode(collected)
     delivered = deliver(body, f"dbt Cloud run {run_id}", environ, strict=strict)
     return replace(result, outcome=delivered.outcome, error=delivered.error)
 

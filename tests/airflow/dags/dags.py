@@ -13,14 +13,17 @@ from airflow.providers.dbt.cloud.operators.dbt import DbtCloudRunJobOperator
 from airflow.providers.dbt.cloud.sensors.dbt import DbtCloudJobRunSensor
 
 try:
+    from airflow.providers.standard.operators.bash import BashOperator
     from airflow.providers.standard.operators.python import PythonOperator
     from airflow.sdk import DAG, Variable, task
 except ImportError:
     from airflow.decorators import task
     from airflow.models import DAG, Variable
+    from airflow.operators.bash import BashOperator
     from airflow.operators.python import PythonOperator
 
 JOB, OTHER_JOB = (int(number) for number in os.environ["JOBS"].split(","))
+template = "{{ ti.xcom_pull(task_ids='run_dbt') }}"
 AGAIN = {"retries": 1, "retry_delay": timedelta(0)}
 
 
@@ -63,7 +66,6 @@ with new_dag("watched") as watched:
 with new_dag("called") as called:
     ended = run_job()
     task(record_run, task_id="record_run", trigger_rule="all_done")(ended.output)
-    template = "{{ ti.xcom_pull(task_ids='run_dbt') }}"
     record_again = PythonOperator(
         task_id="record_again", python_callable=record_run, op_kwargs={"dbt_run_id": template}
     )
@@ -79,13 +81,9 @@ with new_dag("worded") as worded:
     run_job()
 
 with new_dag("isolated") as isolated:
-    # What `@task.virtualenv` and `@task.bash` have: the task's environment, and no Airflow.
-    task.bash(task_id="record_run")(
-        lambda run_id: (
-            f"{os.environ['PLAIN_PYTHON']} -m headwater.sdk collect --account-id $ACCOUNT_ID"
-            f" --run-id {run_id} --url $DBT_URL"
-        )
-    )(run_job().output)
+    # A process of its own has the task's environment and nothing else of Airflow, as with `@task.virtualenv`.
+    command = "$PLAIN_PYTHON -m headwater.sdk collect --account-id $ACCOUNT_ID --url $DBT_URL --run-id"
+    run_job() >> BashOperator(task_id="record_run", bash_command=f"{command} {template}")
 
 
 def main(names: list[str]) -> None:
