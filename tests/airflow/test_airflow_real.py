@@ -138,7 +138,7 @@ def test_a_process_of_its_own_has_the_environment(ran: Ran) -> None:
 
 
 def test_the_server_is_away_then_back(house: AirflowHouse, ran: Ran) -> None:
-    """The task ends well while nobody listens; what it collected is kept, and sent by the next task that gets through."""
+    """The task ends well while nobody listens; what it collected is kept, and the next task to get through sends it."""
     (report,) = ran.reports("away")
 
     assert f"outcome of {report.run_id}: spooled" in ran.said
