@@ -45,7 +45,7 @@ def test_the_plugin_collects_each_try_by_itself(ran: Ran, dag_id: str) -> None:
     failed, well = ran.reports(dag_id)
 
     assert (failed.status, well.status) == ("error", "success")
-    assert (failed.origin, well.origin) == (
+    assert (failed.airflow_sentence, well.airflow_sentence) == (
         f"It was triggered by DAG {dag_id}, task run_dbt, try 1.",
         f"It was triggered by DAG {dag_id}, task run_dbt, try 2.",
     )
@@ -92,7 +92,7 @@ def test_each_mapped_task_is_its_own(ran: Ran) -> None:
     """The runs of two mapped tasks have their map indexes and are not taken for tries of one another."""
     reports = ran.reports("mapped")
 
-    assert {report.origin for report in reports} == {
+    assert {report.airflow_sentence for report in reports} == {
         "It was triggered by DAG mapped, task run_dbt, try 1, map index 0.",
         "It was triggered by DAG mapped, task run_dbt, try 1, map index 1.",
     }
@@ -110,8 +110,8 @@ def test_a_run_that_is_only_begun_is_collected_by_the_sensor(house: AirflowHouse
         "DAG watched, task watch, try 1",
     ]
     assert report.status == "success"
-    assert report.origin is not None
-    assert report.origin.startswith("It was triggered by DAG watched, task ")
+    assert report.airflow_sentence is not None
+    assert report.airflow_sentence.startswith("It was triggered by DAG watched, task ")
 
 
 def test_the_call_in_a_task_and_in_a_python_operator(ran: Ran) -> None:
@@ -123,7 +123,7 @@ def test_the_call_in_a_task_and_in_a_python_operator(ran: Ran) -> None:
         "DAG called, task record_run, try 1",
         "DAG called, task record_again, try 1",
     }
-    assert report.origin == "It was triggered by DAG called, task run_dbt, try 1."
+    assert report.airflow_sentence == "It was triggered by DAG called, task run_dbt, try 1."
     assert ran.said.count(f"outcome of {report.run_id}: sent, None") >= 2
 
 
@@ -151,7 +151,7 @@ def test_without_the_sdk_the_cause_tells_the_task(ran: Ran) -> None:
     (report,) = ran.reports("worded")
 
     assert report.observed_by == ("poll",)
-    assert report.origin == "It was triggered by DAG worded, task run_dbt."
+    assert report.airflow_sentence == "It was triggered by DAG worded, task run_dbt."
 
 
 def test_without_the_sdk_openlineages_ids_tell_the_try(ran: Ran) -> None:
@@ -159,7 +159,7 @@ def test_without_the_sdk_openlineages_ids_tell_the_try(ran: Ran) -> None:
     failed, well = ran.reports("unseen")
 
     assert (failed.observed_by, well.observed_by) == (("poll",), ("poll",))
-    assert [failed.origin, well.origin] == [
+    assert [failed.airflow_sentence, well.airflow_sentence] == [
         "It was triggered by DAG unseen, task run_dbt, try 1.",
         "It was triggered by DAG unseen, task run_dbt, try 2.",
     ]

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from headwater.dbtcloud.airflow_sentence import read_origin
 from sdk_house import House
 
 from headwater import collect_data_from_dbt_cloud, collect_data_from_dbt_core
 from headwater.collect import CollectedRun, collect_artifacts, decode, encode
 from headwater.dbtcloud.client import Client
-from headwater.dbtcloud.origin import read_origin
 from headwater.dbtcloud.transport import open_transport
 from headwater.model.account import AccountAddress
 from headwater.model.artifact import ArtifactState
@@ -115,7 +115,7 @@ def test_airflow_is_never_imported(house: House, task: Path, tmp_path: Path) -> 
 
     assert said.status == 0, said.err
     assert said.json["outcome"] == "sent"
-    assert house.stored(run_id).origin == "It was triggered by DAG nightly, task run dbt, try 2."
+    assert house.stored(run_id).airflow_sentence == "It was triggered by DAG nightly, task run dbt, try 2."
 
 
 PAGE_2 = "/dags/nightly/grid?dag_run_id=manual__2026-11-20T02%3A00%3A00%2B00%3A00&task_id=run%20dbt&tab=logs"

@@ -231,7 +231,7 @@ def make_run_report(**changes) -> RunReport:
         "git_branch": "main",
         "git_sha": "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
         "cause": "the schedule 0 5 * * *",
-        "origin": "It was triggered by DAG sales, task dbt, try 1.",
+        "airflow_sentence": "It was triggered by DAG sales, task dbt, try 1.",
         "airflow": SALES_TASK,
         "pull_request_id": None,
         "href": "https://cloud.getdbt.com/deploy/70471/projects/3/runs/300412980",

@@ -24,8 +24,8 @@ _NODE_BITS = (1 << 62) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowOrigin:
-    """The task a run came from; `is_trigger` tells whether it triggered the run, or only collected it."""
+class AirflowPart:
+    """Airflow's part in a run: the task, and whether it triggered the run or only collected it."""
 
     task: AirflowContext
     is_trigger: bool
@@ -46,10 +46,10 @@ def read_cause(cause: str | None) -> AirflowContext | None:
     return _read_parent(cause) if cause.lstrip().startswith("{") else None
 
 
-def find_origin(
+def find_airflow_part(
     cause: str | None, created_at: datetime | None, contexts: Iterable[AirflowContext]
-) -> AirflowOrigin | None:
-    """Find the task a run came from, in the tasks that collected it and in its cause; None where Airflow had no part.
+) -> AirflowPart | None:
+    """Find Airflow's part in a run, by the tasks that collected it and its cause; None where it had none.
 
     A task that the cause names triggered the run. Where the cause names none, a task did that began before the run
     was made; one that began later only collected it.
@@ -58,11 +58,11 @@ def find_origin(
     named = read_cause(cause)
     if named is not None:
         same = (one for one in known if (one.dag_id, one.task_id) == (named.dag_id, named.task_id))
-        return AirflowOrigin(task=next(same, named), is_trigger=True)
+        return AirflowPart(task=next(same, named), is_trigger=True)
     triggering = next((one for one in known if not _began_after(one, created_at)), None)
     if triggering is not None:
-        return AirflowOrigin(task=triggering, is_trigger=True)
-    return AirflowOrigin(task=known[0], is_trigger=False) if known else None
+        return AirflowPart(task=triggering, is_trigger=True)
+    return AirflowPart(task=known[0], is_trigger=False) if known else None
 
 
 def name_task(context: AirflowContext) -> str:

@@ -229,7 +229,7 @@ class RunReport(RunSummary):
     git_branch: str | None
     git_sha: str | None
     cause: str | None
-    origin: str | None
+    airflow_sentence: str | None
     airflow: AirflowSummary | None
     pull_request_id: int | None
     href: str | None

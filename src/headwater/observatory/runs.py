@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 
 from headwater.analysis.timing import critical_path
 from headwater.errors import Ambiguous, NotKnown, WrongUse
-from headwater.model.airflow import find_origin
+from headwater.model.airflow import find_airflow_part
 from headwater.model.artifact import ArtifactRecord
 from headwater.model.chain import Chain
 from headwater.model.run import AirflowContext, RunStatus
+from headwater.observatory.airflow import describe_airflow_part, summarise_observations, summarise_task
 from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
 from headwater.observatory.completeness import describe_completeness, is_complete
 from headwater.observatory.holder import Observatory, get_account
-from headwater.observatory.origins import describe_origin, summarise_observations, summarise_task
 from headwater.observatory.places import find_places
 from headwater.observatory.reports import (
     AmendmentSummary,
@@ -171,7 +171,7 @@ def _critical(executions: tuple[ExecutionRow, ...], parents: dict[str, tuple[str
 def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetime, *, is_followed: bool) -> RunReport:
     run, row = detail.row.run, summarise(detail.row, chain)
     trigger = run.trigger
-    origin = find_origin(trigger.cause if trigger else None, run.created_at, _contexts(detail))
+    part = find_airflow_part(trigger.cause if trigger else None, run.created_at, _contexts(detail))
     executions = tuple(_execution(found, is_critical=found.execution.unique_id in path) for found in detail.executions)
     return RunReport(
         **{name: getattr(row, name) for name in RunSummary.__dataclass_fields__},
@@ -181,8 +181,8 @@ def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetim
         git_branch=run.git_branch or (trigger.git_branch if trigger else None),
         git_sha=run.git_sha or (trigger.git_sha if trigger else None),
         cause=trigger.cause if trigger else None,
-        origin=describe_origin(origin),
-        airflow=None if origin is None else summarise_task(origin.task),
+        airflow_sentence=describe_airflow_part(part),
+        airflow=None if part is None else summarise_task(part.task),
         pull_request_id=trigger.pull_request_id if trigger else None,
         href=run.href,
         steps=tuple(

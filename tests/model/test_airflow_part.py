@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.model.airflow import AirflowOrigin, find_origin, name_task, read_cause
+from headwater.model.airflow import AirflowPart, find_airflow_part, name_task, read_cause
 from headwater.model.chain import name_airflow_task
 from headwater.model.run import AirflowContext
 
@@ -114,11 +114,11 @@ def test_the_task_that_the_cause_names_triggered_the_run() -> None:
     asked = AirflowContext(dag_id="etl.daily", task_id="load.run_dbt", try_number=2, dag_run_id="r")
     other = AirflowContext(dag_id="etl.daily", task_id="record_run", try_number=3)
 
-    assert find_origin(WORDS, CREATED_AT, [other, asked]) == AirflowOrigin(task=asked, is_trigger=True)
-    named = find_origin(WORDS, CREATED_AT, [other])
+    assert find_airflow_part(WORDS, CREATED_AT, [other, asked]) == AirflowPart(task=asked, is_trigger=True)
+    named = find_airflow_part(WORDS, CREATED_AT, [other])
     assert named is not None
     assert (name_task(named.task), named.is_trigger) == ("DAG etl.daily, task load.run_dbt", True)
-    assert find_origin("scheduled", CREATED_AT, []) is None
+    assert find_airflow_part("scheduled", CREATED_AT, []) is None
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_task_that_began_after_the_run_only_collected_it(started_at: str | Non
     """Where the cause is free text, a task can have triggered only what was made after it began."""
     context = AirflowContext(dag_id="d", task_id="t", try_number=1, map_index=4, started_at=started_at)
 
-    found = find_origin("every night", CREATED_AT, [context])
+    found = find_airflow_part("every night", CREATED_AT, [context])
 
-    assert found == AirflowOrigin(task=context, is_trigger=is_trigger)
+    assert found == AirflowPart(task=context, is_trigger=is_trigger)
     assert name_task(context) == "DAG d, task t, try 1, map index 4"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from headwater.model.airflow import AirflowOrigin, name_task
+from headwater.model.airflow import AirflowPart, name_task
 from headwater.model.run import AirflowContext
 from headwater.observatory.reports import AirflowSummary, ObservationSummary
 from headwater.store.rows import Observation
 
 
-def describe_origin(origin: AirflowOrigin | None) -> str | None:
+def describe_airflow_part(part: AirflowPart | None) -> str | None:
     """Say which task a run came from; None where Airflow had no part in it."""
-    if origin is None:
+    if part is None:
         return None
-    return f"It was {'triggered' if origin.is_trigger else 'collected'} by {name_task(origin.task)}."
+    return f"It was {'triggered' if part.is_trigger else 'collected'} by {name_task(part.task)}."
 
 
 def summarise_task(context: AirflowContext) -> AirflowSummary:
