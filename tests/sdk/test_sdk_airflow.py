@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from headwater.dbtcloud.airflow_sentence import read_origin
 from sdk_house import House
 
 from headwater import collect_data_from_dbt_cloud, collect_data_from_dbt_core
 from headwater.collect import CollectedRun, collect_artifacts, decode, encode
 from headwater.dbtcloud.client import Client
+from headwater.dbtcloud.origin import read_origin
 from headwater.dbtcloud.transport import open_transport
 from headwater.model.account import AccountAddress
 from headwater.model.artifact import ArtifactState
