@@ -4,7 +4,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 RUN := $(UV) run --quiet
 export UV_PROJECT_ENVIRONMENT ?= .venv
 
-.PHONY: help setup demo test lint types contracts docs wheel clients check bench record system
+.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel clients check bench record system
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -22,6 +22,12 @@ system: ## Debian packages the tests use: PostgreSQL and chromium
 
 test: setup system ## every test
 	$(RUN) pytest
+
+airflow: setup ## a real Airflow 2.11 and 3 with the dbt Cloud provider; part of test
+	$(RUN) pytest tests/airflow
+
+airflow-figures: setup ## what a call of the SDK costs an Airflow task
+	$(RUN) python bench/airflow.py
 
 lint: setup
 	$(RUN) ruff check .

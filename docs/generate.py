@@ -38,8 +38,8 @@ BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- /generated -->"
 HEAD = "<!-- Written by docs/generate.py; edit the code, not this page. -->\n"
 
 SDK_VARIABLES = (
-    ("HEADWATER_URL", "http://127.0.0.1:8787", "The server that runs are sent to."),
-    ("HEADWATER_TOKEN", "", "The token to send with, of the role ingest."),
+    ("HEADWATER_URL", "http://127.0.0.1:8787", "The server that runs are sent to; set, Airflow's plugin is at work."),
+    ("HEADWATER_TOKEN", "", "The token to send with, of the role ingest; set, Airflow's plugin is at work."),
     (
         "HEADWATER_SPOOL",
         "$XDG_STATE_HOME/headwater/spool, else ~/.local/state/headwater/spool",

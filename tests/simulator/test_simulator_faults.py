@@ -196,3 +196,26 @@ def test_a_run_of_a_chosen_recording(simulate):
     client.simulator.advance(100)
     assert client.run(stopped["id"]).data["status"] == 30
     assert "storefront/hourly/bad_data" in client.simulator.control("GET", "recordings")["recordings"]
+
+
+def test_the_next_runs_of_a_job_show_what_is_wanted(simulate):
+    """Runs that are asked for over the API show the recordings that were named, in turn; then they go well again."""
+    client = simulate()
+    job_id = client.job("Hourly models")["id"]
+    wanted = {str(job_id): ["storefront/hourly/bad_data"]}
+    assert client.simulator.control("POST", "faults", {"next_recordings": wanted})["next_recordings"] == wanted
+    path = f"/api/v2/accounts/{{a}}/jobs/{job_id}/run/"
+    first, second = (client.post(path, {"cause": "by the test"}).data["id"] for _ in range(2))
+    client.simulator.advance(3_600)
+
+    assert [client.run(run_id).data["status"] for run_id in (first, second)] == [20, 10]
+    assert client.simulator.control("GET", "faults")["next_recordings"] == {}
+
+
+def test_a_run_is_answered_while_the_clock_runs(simulate):
+    """A run that is begun at a time after the request came in is described as it is then."""
+    client = simulate(clock="real", speed=100_000.0)
+    job_id = client.job("Hourly models")["id"]
+
+    for ending in ("run", "rerun"):
+        assert client.post(f"/api/v2/accounts/{{a}}/jobs/{job_id}/{ending}/", {"cause": "by the test"}).status == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
@@ -138,3 +139,43 @@ def test_all_attempts_of_a_page_are_found_in_few_queries(store: Store) -> None:
     assert {1000, 1059, 1, 2, 21, 22} <= {row.attempt.run_id for row in early}
     assert elsewhere == []
     assert all(row.hour <= row.attempt.placed_at < row.hour + timedelta(hours=1) for row in found)
+
+
+def test_a_cause_with_openlineages_ids_joins_tries_that_only_polls_saw(store: Store) -> None:
+    """Two runs whose causes name two tries of one task are one chain; a mapped task's run is not of it."""
+    account_key = new_account(store)
+    ids = ("76e2-9d3b-03718b39d3fa", "777d-acf4-09c9ac736ec8", "72fe-b209-885d890439a7")
+    names = ("etl.g.run_dbt", "etl.daily.g.run_dbt", "etl.daily.g.run_dbt")
+    for number, (end, name) in enumerate(zip(ids, names, strict=True)):
+        cause = (
+            f'{{"parent":{{"run":{{"runId":"01a1f6ae-9900-{end}"}},"job":{{"namespace":"default","name":"{name}"}}}}}}'
+        )
+        save_attempt(store, account_key, 40 + number, number, job_id=8, trigger=Trigger(category="api", cause=cause))
+    with store.read() as tx:
+        tasks = {row.attempt.run_id: row.attempt.airflow_tasks for row in list_attempts(tx, _keys(account_key))}
+    assert tasks == {
+        40: frozenset({'["etl","g.run_dbt","2026-11-20T02:00:00+00:00",null]'}),
+        41: frozenset({'["etl","daily.g.run_dbt","2026-11-20T02:00:00+00:00",null]'}),
+        42: frozenset({'["etl","daily.g.run_dbt","2026-11-20T02:00:00+00:00",7]'}),
+    }
+
+
+def test_a_cause_that_is_learnt_later_still_joins(store: Store) -> None:
+    """A run that was first polled without its trigger gets its task once the trigger is known."""
+    account_key = new_account(store)
+    cause = _cause("01a1f6ae-9900-76e2-9d3b-03718b39d3fa", "etl.g.run_dbt")
+    save_attempt(store, account_key, 40, 1, job_id=8)
+    save_attempt(store, account_key, 40, 2, job_id=8, trigger=Trigger(category="api", cause=cause))
+    save_attempt(store, account_key, 40, 3, job_id=8)
+    with store.read() as tx:
+        (row,) = list_attempts(tx, [(account_key, 40)])
+    assert row.attempt.airflow_tasks == {'["etl","g.run_dbt","2026-11-20T02:00:00+00:00",null]'}
+
+
+def _cause(run_id: str, name: str) -> str:
+    """Write a cause as Airflow's provider does with OpenLineage."""
+    return json.dumps({"parent": {"run": {"runId": run_id}, "job": {"namespace": "default", "name": name}}})
+
+
+def _keys(account_key: int) -> list[tuple[int, int]]:
+    return [(account_key, run_id) for run_id in (40, 41, 42)]

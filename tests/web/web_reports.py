@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
+    AirflowSummary,
     AmendmentSummary,
     ArtifactSummary,
     AttemptSummary,
@@ -204,6 +205,18 @@ def make_executions(start: datetime) -> tuple[ExecutionSummary, ...]:
     return tuple(executions)
 
 
+SALES_TASK = AirflowSummary(
+    dag_id="sales",
+    task_id="dbt",
+    dag_run_id="scheduled__2026-11-20T00:00:00+00:00",
+    try_number=1,
+    map_index=None,
+    logical_date="2026-11-20T00:00:00+00:00",
+    owner="data",
+    url="https://airflow.example/dags/sales/runs/scheduled__2026-11-20T00%3A00%3A00%2B00%3A00/tasks/dbt?try_number=1",
+)
+
+
 def make_run_report(**changes) -> RunReport:
     facts = _run_facts(300_412_980)
     start = facts["started_at"]
@@ -218,6 +231,8 @@ def make_run_report(**changes) -> RunReport:
         "git_branch": "main",
         "git_sha": "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334",
         "cause": "the schedule 0 5 * * *",
+        "airflow_sentence": "It was triggered by DAG sales, task dbt, try 1.",
+        "airflow": SALES_TASK,
         "pull_request_id": None,
         "href": "https://cloud.getdbt.com/deploy/70471/projects/3/runs/300412980",
         "steps": (
@@ -272,7 +287,10 @@ def make_run_report(**changes) -> RunReport:
         "observations": (
             ObservationSummary(way="poll", first_seen_at=NOW - timedelta(minutes=8)),
             ObservationSummary(
-                way="sdk", first_seen_at=NOW - timedelta(minutes=7), airflow="DAG sales, task dbt, try 1"
+                way="sdk",
+                first_seen_at=NOW - timedelta(minutes=7),
+                airflow="DAG sales, task dbt, try 1",
+                task=SALES_TASK,
             ),
         ),
         "supplied_by": {"poll": ("job_id", "status", "step 1"), "sdk": ("git_sha",)},

@@ -15,6 +15,7 @@ from headwater.cli.printing import console_errors
 from headwater.errors import HeadwaterError
 from headwater.observatory.collecting import ingest_collected
 from headwater.sdk import Outcome
+from headwater.sdk.airflow import find_airflow_context
 from headwater.sdk.core import send_target
 from headwater.sdk.dbt import DbtRun, end_alike, run_dbt
 
@@ -63,7 +64,7 @@ def _ingest(ran: DbtRun, environ: Mapping[str, str], project: str | None, enviro
             said.append(f"dbt's artifacts were {_NOT_SENT[sent.outcome]}: {sent.error}")
         return [*said, *sent.warnings]
     with opened() as observatory:
-        report = ingest_collected(observatory, collected)
+        report = ingest_collected(observatory, replace(collected, airflow=find_airflow_context(environ)))
     return [*said, *report.warnings]
 
 

@@ -156,6 +156,10 @@ def jobs(
 def _print_run(report: RunReport) -> None:
     out = console()
     out.print(report.sentence, style="bold", markup=False)
+    if report.airflow_sentence:
+        out.print(report.airflow_sentence, markup=False)
+    if report.airflow and report.airflow.url:
+        out.print(report.airflow.url, markup=False, soft_wrap=True)
     why = " · ".join(part for part in (report.trigger, report.cause, report.git_branch, report.git_sha) if part)
     if why:
         out.print(why, markup=False)

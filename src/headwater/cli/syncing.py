@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import SyncReport
 from headwater.observatory.syncing import sync_accounts
 from headwater.sdk import Outcome, collect_data_from_dbt_cloud
+from headwater.sdk.airflow import find_airflow_context
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -98,7 +100,8 @@ def ingest(
 ) -> None:
     """Read a dbt target folder: dbt Core, CI, any engine."""
     with opened() as observatory:
-        report = ingest_target(observatory, path, project=project, environment=environment)
+        airflow = find_airflow_context(os.environ)
+        report = ingest_target(observatory, path, project=project, environment=environment, airflow=airflow)
     if as_json:
         print_json(report)
         return
@@ -106,6 +109,8 @@ def ingest(
     out.print(f"dbt {report.command or '?'} · dbt {report.dbt_version or '?'} · {report.invocation_id or ''}")
     out.print(f"nodes: {say_counts(report.nodes) or 'none'}; {report.edges} edges, {report.dangling_edges} dangling")
     out.print(f"executions: {say_counts(report.executions) or 'none'}")
+    for task in {one.airflow for one in report.invocations if one.airflow}:
+        out.print(f"ran in {task}", markup=False)
     if report.freshness:
         out.print(f"freshness: {say_counts(report.freshness)}")
     for warning in report.warnings:

@@ -50,11 +50,15 @@ def is_another_try(run: Run) -> bool:
 
 
 def name_airflow_task(context: AirflowContext) -> str | None:
-    """Name what the tries of one Airflow task have in common; None where the DAG run is not known."""
-    if context.task_id is None or context.dag_run_id is None:
+    """Name what the tries of one Airflow task have in common; None where the DAG run is not known.
+
+    A DAG run goes by its id, else by its logical date.
+    """
+    dag_run = context.dag_run_id or context.logical_date
+    if context.task_id is None or dag_run is None:
         return None
-    index = getattr(context, "map_index", None)
-    place = [context.dag_id, context.task_id, context.dag_run_id, None if index == -1 else index]
+    index = context.map_index
+    place = [context.dag_id, context.task_id, dag_run, None if index == -1 else index]
     return json.dumps(place, separators=(",", ":"))
 
 

@@ -109,7 +109,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowContext:
-    """Where in Airflow a run was triggered or collected, from the task's `AIRFLOW_CTX_*` environment."""
+    """Where in Airflow a run was triggered or collected: a task of a DAG run, and which try of it.
+
+    `map_index` is -1 where the task is not mapped, `started_at` (ISO-8601) when the try began, `url` the try's page
+    in Airflow. What Airflow did not tell is None.
+    """
 
     dag_id: str
     task_id: str | None = None
@@ -117,6 +121,9 @@ class AirflowContext:
     try_number: int | None = None
     logical_date: str | None = None
     owner: str | None = None
+    map_index: int | None = None
+    started_at: str | None = None
+    url: str | None = None
 
 
 def _between(start: datetime | None, end: datetime | None) -> timedelta | None:

@@ -8,12 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from headwater.artifacts.target import Target, TargetInvocation, read_target
 from headwater.collect import CollectedTarget, decode
 from headwater.model.account import AccountAddress, Environment, Project, local_id
-from headwater.model.run import Way
+from headwater.model.airflow import name_task
+from headwater.model.run import AirflowContext, Way
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
@@ -53,9 +52,14 @@ def receive(observatory: Observatory, body: bytes) -> ReceiveReport:
 
 
 def ingest(
-    observatory: Observatory, path: Path, *, project: str | None = None, environment: str | None = None
+    observatory: Observatory,
+    path: Path,
+    *,
+    project: str | None = None,
+    environment: str | None = None,
+    airflow: AirflowContext | None = None,
 ) -> IngestReport:
-    """Read a dbt `target/` folder, or that of a project's folder, and store what it holds.
+    """Read a dbt `target/` folder, or that of a project's folder, and store what it holds, with the task it is read in.
 
     Raises:
         NotKnown: the folder is not there or holds no dbt artifact.
@@ -63,7 +67,8 @@ def ingest(
     """
     collected = read_folder(path / "target" if (path / "target").is_dir() else path)
     assert collected is not None  # noqa: S101  only where something was there before
-    return ingest_collected(observatory, replace(collected, project=project, environment=environment))
+    asked = replace(collected, project=project, environment=environment, airflow=airflow)
+    return ingest_collected(observatory, asked)
 
 
 def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> IngestReport:
@@ -101,14 +106,24 @@ def _save(observatory: Observatory, target: Target, collected: CollectedTarget) 
         for one in target.invocations:
             if find_invocation(tx, account.account_key, one.invocation.invocation_id) is None:
                 new.add(one.invocation.invocation_id)
-            _save_one(tx, scope, one, manifest_key if one.has_lineage else None, now)
+            save_invocation(
+                tx,
+                scope,
+                one.invocation,
+                one.results,
+                one.sources,
+                manifest_key=manifest_key if one.has_lineage else None,
+                airflow=collected.airflow if _is_of_task(one, collected) else None,
+                now=now,
+            )
+            if one.catalog is not None:
+                save_catalog(tx, scope, one.catalog, now)
     return frozenset(new)
 
 
-def _save_one(tx: Connection, scope: Scope, one: TargetInvocation, manifest_key: int | None, now: datetime) -> None:
-    save_invocation(tx, scope, one.invocation, one.results, one.sources, manifest_key=manifest_key, now=now)
-    if one.catalog is not None:
-        save_catalog(tx, scope, one.catalog, now)
+def _is_of_task(one: TargetInvocation, collected: CollectedTarget) -> bool:
+    """Whether an invocation ran where it was collected: it wrote a file that was not there before."""
+    return any(file.name in one.files and not file.is_context for file in collected.files)
 
 
 def _count(statuses: Iterable[str]) -> dict[str, int]:
@@ -120,7 +135,7 @@ def _describe(target: Target, collected: CollectedTarget, new: frozenset[str]) -
     ids = {node.unique_id for node in nodes}
     pairs = {(parent, node.unique_id) for node in nodes for parent in node.parents}
     edges = sum(parent in ids for parent, _ in pairs)
-    said = tuple(_describe_one(one, is_new=one.invocation.invocation_id in new) for one in target.invocations)
+    said = tuple(_describe_one(one, collected, new) for one in target.invocations)
     last = max(target.invocations, key=_rank, default=None)
     return IngestReport(
         invocation_id=last.invocation.invocation_id if last else None,
@@ -141,7 +156,8 @@ def _rank(one: TargetInvocation) -> tuple[bool, bool]:
     return one.results is not None, one.sources is not None
 
 
-def _describe_one(one: TargetInvocation, *, is_new: bool) -> InvocationSummary:
+def _describe_one(one: TargetInvocation, collected: CollectedTarget, new: frozenset[str]) -> InvocationSummary:
+    task = collected.airflow if _is_of_task(one, collected) else None
     return InvocationSummary(
         invocation_id=one.invocation.invocation_id,
         command=one.invocation.command,
@@ -149,7 +165,8 @@ def _describe_one(one: TargetInvocation, *, is_new: bool) -> InvocationSummary:
         generated_at=one.invocation.generated_at,
         artifacts=one.files,
         has_lineage=one.has_lineage,
-        is_new=is_new,
+        is_new=one.invocation.invocation_id in new,
+        airflow=None if task is None else name_task(task),
         executions=_count(row.status for row in one.results.executions) if one.results else {},
         freshness=_count(row.status for row in one.sources.results) if one.sources else {},
     )

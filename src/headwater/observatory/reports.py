@@ -186,12 +186,27 @@ class ArtifactSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AirflowSummary:
+    """A try of an Airflow task that triggered or collected something; what is not known is null."""
+
+    dag_id: str
+    task_id: str | None
+    dag_run_id: str | None
+    try_number: int | None
+    map_index: int | None
+    logical_date: str | None
+    owner: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationSummary:
     """When one way of arrival saw the run first; `airflow` says where it was collected, if in Airflow."""
 
     way: str
     first_seen_at: datetime
     airflow: str | None = None
+    task: AirflowSummary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +229,8 @@ class RunReport(RunSummary):
     git_branch: str | None
     git_sha: str | None
     cause: str | None
+    airflow_sentence: str | None
+    airflow: AirflowSummary | None
     pull_request_id: int | None
     href: str | None
     steps: tuple[StepSummary, ...]
@@ -323,6 +340,7 @@ class InvocationSummary:
     is_new: bool
     executions: dict[str, int]
     freshness: dict[str, int]
+    airflow: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

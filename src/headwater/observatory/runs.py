@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 
 from headwater.analysis.timing import critical_path
 from headwater.errors import Ambiguous, NotKnown, WrongUse
+from headwater.model.airflow import find_airflow_part
 from headwater.model.artifact import ArtifactRecord
 from headwater.model.chain import Chain
-from headwater.model.run import RunStatus
+from headwater.model.run import AirflowContext, RunStatus
+from headwater.observatory.airflow import describe_airflow_part, summarise_observations, summarise_task
 from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
 from headwater.observatory.completeness import describe_completeness, is_complete
 from headwater.observatory.holder import Observatory, get_account
@@ -23,7 +25,6 @@ from headwater.observatory.reports import (
     ArtifactSummary,
     ExecutionSummary,
     FreshnessSummary,
-    ObservationSummary,
     RunReport,
     RunsReport,
     RunSummary,
@@ -170,6 +171,7 @@ def _critical(executions: tuple[ExecutionRow, ...], parents: dict[str, tuple[str
 def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetime, *, is_followed: bool) -> RunReport:
     run, row = detail.row.run, summarise(detail.row, chain)
     trigger = run.trigger
+    part = find_airflow_part(trigger.cause if trigger else None, run.created_at, _contexts(detail))
     executions = tuple(_execution(found, is_critical=found.execution.unique_id in path) for found in detail.executions)
     return RunReport(
         **{name: getattr(row, name) for name in RunSummary.__dataclass_fields__},
@@ -179,6 +181,8 @@ def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetim
         git_branch=run.git_branch or (trigger.git_branch if trigger else None),
         git_sha=run.git_sha or (trigger.git_sha if trigger else None),
         cause=trigger.cause if trigger else None,
+        airflow_sentence=describe_airflow_part(part),
+        airflow=None if part is None else summarise_task(part.task),
         pull_request_id=trigger.pull_request_id if trigger else None,
         href=run.href,
         steps=tuple(
@@ -198,7 +202,7 @@ def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetim
         critical_path=path,
         freshness=_freshness(detail),
         artifacts=tuple(_artifact(record) for record in detail.artifacts if record.step_index > 0),
-        observations=_observations(detail),
+        observations=summarise_observations(detail.observations),
         supplied_by=_supplied_by(detail),
         attempts=list_attempt_summaries(chain),
         amendments=_amendments(detail),
@@ -206,6 +210,10 @@ def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetim
         is_complete=is_complete(run, detail.artifacts),
         as_of=now,
     )
+
+
+def _contexts(detail: RunDetail) -> Iterator[AirflowContext]:
+    return (seen.context for seen in detail.observations if seen.context is not None)
 
 
 def _execution(row: ExecutionRow, *, is_critical: bool) -> ExecutionSummary:
@@ -246,21 +254,6 @@ def _freshness(detail: RunDetail) -> tuple[FreshnessSummary, ...]:
         )
         for row in detail.freshness
     )
-
-
-def _observations(detail: RunDetail) -> tuple[ObservationSummary, ...]:
-    found = []
-    for observation in detail.observations:
-        context = observation.context
-        airflow = None
-        if context is not None:
-            task = f", task {context.task_id}" if context.task_id else ""
-            number = f", try {context.try_number}" if context.try_number else ""
-            airflow = f"DAG {context.dag_id}{task}{number}"
-        found.append(
-            ObservationSummary(way=str(observation.way), first_seen_at=observation.first_seen_at, airflow=airflow)
-        )
-    return tuple(found)
 
 
 def _supplied_by(detail: RunDetail) -> dict[str, tuple[str, ...]]:

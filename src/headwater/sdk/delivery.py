@@ -15,6 +15,7 @@ from headwater.sdk.server import Server
 from headwater.sdk.spool import Flushed, flush, keep
 
 DEFAULT_SERVER = "http://127.0.0.1:8787"
+_REST_SECONDS = 1.0
 _log = logging.getLogger("headwater")
 
 
@@ -43,6 +44,7 @@ def deliver(body: bytes, what: str, environ: Mapping[str, str], *, strict: bool)
     folder = spool_folder(environ)
     try:
         server = find_server(environ)
+        server.reach()
         server.send(body)
     except HeadwaterError as error:
         if strict and not isinstance(error, ServerUnreachable):
@@ -101,7 +103,7 @@ def _keep(body: bytes, what: str, error: HeadwaterError, folder: Path, *, strict
 
 def _flush_rest(server: Server, folder: Path) -> None:
     try:
-        flushed = flush(folder, server.send)
+        flushed = flush(folder, server.send, seconds=_REST_SECONDS)
     except OSError as error:
         _log.warning("Headwater could not send what is kept in %s: %s.", folder, error.strerror)
     else:

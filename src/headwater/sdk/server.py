@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ from headwater.errors import AccessDenied, ArtifactUnreadable, ServerUnreachable
 from headwater.model.secret import Secret
 
 _CONNECT_SECONDS = 2.0
+_SIGN_SECONDS = 1.5
 _ANSWER_SECONDS = 15.0
 
 
@@ -32,6 +35,22 @@ class Server:
             return ""
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
 
+    def reach(self) -> None:
+        """Wait for any sign of life, at most 1.5 s: a host that swallows what it gets must not hold a task up.
+
+        Raises:
+            ServerUnreachable: there was none.
+        """
+        self._check_address()
+        failures: list[ServerUnreachable] = []
+        looking = threading.Thread(target=self._look, args=(failures.append,), daemon=True)
+        looking.start()
+        looking.join(_SIGN_SECONDS)  # no timeout of a library bounds the look-up of a name
+        if looking.is_alive():
+            raise self._unreachable(f"no sign of it within {_SIGN_SECONDS:g} s")
+        for failure in failures:
+            raise failure
+
     def send(self, body: bytes) -> None:
         """Send an encoded run.
 
@@ -40,8 +59,7 @@ class Server:
             TokenRejected, AccessDenied: the ingest token is missing, wrong, or of another role.
             ArtifactUnreadable: it can never take this body.
         """
-        if not self.where.startswith(("http://", "https://")):
-            raise ServerUnreachable("HEADWATER_URL is no address.", hint="It looks like http://127.0.0.1:8787.")
+        self._check_address()
         status = self._post(body)
         if status == 401 or (status == 403 and self.token is None):
             fault = "did not accept HEADWATER_TOKEN" if self.token else "wants a token, and HEADWATER_TOKEN is not set"
@@ -61,15 +79,34 @@ class Server:
         if not 200 <= status < 300:
             raise ServerUnreachable(f"{self.where} answered {status}.", hint="It is tried again later.")
 
+    def _check_address(self) -> None:
+        if not self.where.startswith(("http://", "https://")):
+            raise ServerUnreachable("HEADWATER_URL is no address.", hint="It looks like http://127.0.0.1:8787.")
+
+    def _look(self, fail: Callable[[ServerUnreachable], None]) -> None:
+        timeout = urllib3.Timeout(connect=_SIGN_SECONDS, read=_SIGN_SECONDS)
+        try:
+            self._request("GET", "/healthz", timeout)
+        except ServerUnreachable as error:
+            fail(error)
+
     def _post(self, body: bytes) -> int:
         headers = {"Content-Type": "application/vnd.headwater.collected"}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token.reveal()}"
         timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_ANSWER_SECONDS)
-        url = f"{self.url.rstrip('/')}/api/v1/collected"
+        return self._request("POST", "/api/v1/collected", timeout, body, headers)
+
+    def _request(
+        self, method: str, path: str, timeout: urllib3.Timeout, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> int:
         try:
             with urllib3.PoolManager(timeout=timeout, retries=False) as pool:
-                return pool.request("POST", url, body=body, headers=headers, redirect=False).status
+                url = f"{self.url.rstrip('/')}{path}"
+                return pool.request(method, url, body=body, headers=headers, redirect=False).status
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             reason = type(error).__name__
-        raise ServerUnreachable(f"{self.where} cannot be reached ({reason}).", hint="Is HEADWATER_URL right?")
+        raise self._unreachable(reason)
+
+    def _unreachable(self, reason: str) -> ServerUnreachable:
+        return ServerUnreachable(f"{self.where} cannot be reached ({reason}).", hint="Is HEADWATER_URL right?")

@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from headwater.errors import ArtifactUnreadable, HeadwaterError
@@ -43,11 +45,17 @@ def keep(folder: Path, body: bytes) -> Path:
     return path
 
 
-def flush(folder: Path, send: Callable[[bytes], object]) -> Flushed:
-    """Send what was kept, oldest first; stop where the server does not take runs now, put aside what it never takes."""
+def flush(folder: Path, send: Callable[[bytes], object], *, seconds: float = inf) -> Flushed:
+    """Send what was kept, oldest first; stop where the server does not take runs now, put aside what it never takes.
+
+    Nothing more is begun after so many seconds.
+    """
     sent = refused = 0
     reason: str | None = None
+    until = time.monotonic() + seconds
     for path in each_kept(folder):
+        if time.monotonic() >= until:
+            break
         try:
             send(path.read_bytes())
         except FileNotFoundError:

@@ -126,7 +126,7 @@ def run_job(cloud: Cloud, asked: Asked) -> Answer:
         overrides["steps_override"] = tuple(overrides["steps_override"])
     actor = asked.token.user.email if asked.token.user else None
     plan = cloud.start_run(job, Trigger(cause, "api", actor=actor, **overrides))
-    return single(run_object(cloud, plan, asked.now, frozenset({"trigger"})))
+    return single(run_object(cloud, plan, cloud.now(), frozenset({"trigger"})))
 
 
 def rerun_job(cloud: Cloud, asked: Asked) -> Answer:
@@ -137,7 +137,7 @@ def rerun_job(cloud: Cloud, asked: Asked) -> Answer:
         plan = retried(cloud, asked, runs[-1])
     else:
         plan = cloud.start_run(job, Trigger("Rerun via the API", "rerun"))
-    return single(run_object(cloud, plan, asked.now, frozenset()))
+    return single(run_object(cloud, plan, cloud.now(), frozenset()))
 
 
 def read_body(asked: Asked) -> dict[str, Any]:

@@ -180,7 +180,8 @@ def get_failure(cloud: Cloud, asked: Asked) -> Answer:
 
 def retry_run(cloud: Cloud, asked: Asked) -> Answer:
     """Run a failed run again from where it failed, as a new run."""
-    return single(run_object(cloud, retried(cloud, asked, find_run(cloud, asked)), asked.now, frozenset()))
+    retry = retried(cloud, asked, find_run(cloud, asked))
+    return single(run_object(cloud, retry, cloud.now(), frozenset()))
 
 
 def retried(cloud: Cloud, asked: Asked, plan: RunPlan) -> RunPlan:

@@ -133,7 +133,7 @@ class Cloud:
         """An order for a run of a job now; a healthy one when no recording is chosen."""
         now = self.now()
         chance = stream(self.settings.seed, "asked for", job.id, micros(now))
-        chosen = recording or self.planner.healthy(job, now, chance)
+        chosen = recording or self._recording_to_show(job) or self.planner.healthy(job, now, chance)
         if chosen and trigger.steps_override:
             chosen = self.repertoire.overridden(chosen, trigger.steps_override)
         return self.planner.order(job, chosen, trigger, now, waits_for=self._running(job, now))
@@ -154,6 +154,10 @@ class Cloud:
     def _running(self, job: Job, now: datetime) -> RunPlan | None:
         found = self.runs_of_job(job, now)
         return found[-1] if found and found[-1].status_at(now) not in FINAL else None
+
+    def _recording_to_show(self, job: Job) -> Recording | None:
+        wanted = self.faults.next_recordings.get(job.id)
+        return self.repertoire.by_id[wanted.pop(0)] if wanted else None
 
     def _keep(self, plan: RunPlan) -> None:
         self._runs[plan.job.account_id][plan.id] = plan

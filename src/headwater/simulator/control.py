@@ -89,6 +89,8 @@ class Control:
         if unknown:
             raise ValueError(f"no webhook mischief {sorted(unknown)}; there are {', '.join(MISCHIEF)}")
         self._cloud.webhooks.rates |= body.get("webhooks", {})
+        for job_id, recordings in body.get("next_recordings", {}).items():
+            faults.next_recordings[int(job_id)] = [self._cloud.repertoire.by_id[name].id for name in recordings]
         if "artifact_delay_seconds" in body:
             faults.artifact_delay = timedelta(seconds=body["artifact_delay_seconds"])
         if "log_delay_seconds" in body:
@@ -105,6 +107,7 @@ class Control:
             "webhooks": self._cloud.webhooks.rates,
             "hidden_accounts": sorted(faults.hidden_accounts),
             "unknown_statuses": {str(key): value for key, value in faults.unknown_statuses.items()},
+            "next_recordings": {str(job_id): names for job_id, names in faults.next_recordings.items() if names},
             "artifact_delay_seconds": faults.artifact_delay.total_seconds(),
             "log_delay_seconds": faults.log_delay.total_seconds(),
             "list_lag_seconds": faults.list_lag.total_seconds(),

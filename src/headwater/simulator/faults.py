@@ -56,6 +56,8 @@ class Faults:
     revoked_tokens: set[str] = field(default_factory=set)
     hidden_accounts: set[int] = field(default_factory=set)
     unknown_statuses: dict[int, int] = field(default_factory=dict)
+    next_recordings: dict[int, list[str]] = field(default_factory=dict)
+    """What the next runs of a job show that are asked for over the API, by the job's id; then it is healthy again."""
     artifact_delay: timedelta = timedelta(0)
     list_lag: timedelta = timedelta(0)
     log_delay: timedelta = timedelta(0)
@@ -81,7 +83,7 @@ class Faults:
     def clear(self) -> None:
         """Let nothing go wrong from now on."""
         self.rates, self.scripted, self.unknown_statuses = {}, [], {}
-        self.revoked_tokens, self.hidden_accounts = set(), set()
+        self.revoked_tokens, self.hidden_accounts, self.next_recordings = set(), set(), {}
         self.artifact_delay = self.list_lag = self.log_delay = timedelta(0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from headwater.model.invocation import Execution, Freshness, Invocation
+from headwater.model.run import AirflowContext
 from headwater.store.rows import ExecutionRow, FreshnessRow, InvocationRow
 from headwater.store.schema import compiled_codes, executions, freshness_results, invocations, nodes
 
@@ -103,6 +104,7 @@ def _invocation(row: Any) -> InvocationRow:
         manifest_key=row.manifest_key,
         stored_at=row.stored_at,
         status_counts=row.status_counts,
+        airflow=None if row.airflow is None else AirflowContext(**row.airflow),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from headwater.model.invocation import Execution, Freshness, Invocation, RunResults, Sources
+from headwater.model.run import AirflowContext
 from headwater.store.manifests import mark_current
 from headwater.store.nodes import ensure_node_keys, missing_pairs
 from headwater.store.runs import touch_run
@@ -33,11 +34,13 @@ def save_invocation(
     *,
     manifest_key: int | None = None,
     run_id: int | None = None,
+    airflow: AirflowContext | None = None,
     now: datetime,
 ) -> int:
     """Save an invocation and give its key.
 
     Of a command that executes nothing (compile, docs generate) only failures are kept: its successes are compilations.
+    The first Airflow task it is seen in stays.
     """
     lock_account(tx, scope.account_key)
     row = _find(tx, scope.account_key, invocation.invocation_id)
@@ -52,6 +55,7 @@ def save_invocation(
         "invocation_id": clean_key(invocation.invocation_id),
         "manifest_key": manifest_key,
         "run_id": run_id,
+        "airflow": None if airflow is None or (row is not None and row.airflow is not None) else _document(airflow),
     }
     was: dict[str, Any] = {} if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
     facts = {name: was.get(name) if value is None else _clean(value) for name, value in facts.items()}
@@ -171,6 +175,10 @@ def _fullness(rows: Iterable[tuple[Any, ...]]) -> int:
 
 def _clear(tx: Connection, table: Table, account_key: int, key: int) -> None:
     tx.execute(delete(table).where((table.c.account_key == account_key) & (table.c.invocation_key == key)))
+
+
+def _document(airflow: AirflowContext) -> dict[str, Any]:
+    return {name: _clean(value) for name, value in asdict(airflow).items()}
 
 
 def _clean(value: Any) -> Any:

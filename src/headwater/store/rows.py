@@ -113,7 +113,7 @@ class Amendment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationRow:
-    """An invocation with the run and the manifest it belongs to."""
+    """An invocation with the run and the manifest it belongs to, and the Airflow task it ran in."""
 
     invocation_key: int
     invocation: Invocation
@@ -123,6 +123,7 @@ class InvocationRow:
     manifest_key: int | None
     stored_at: datetime
     status_counts: Mapping[str, int]
+    airflow: AirflowContext | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

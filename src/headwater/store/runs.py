@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from headwater.model.airflow import read_cause
 from headwater.model.artifact import ArtifactRecord, ArtifactState
 from headwater.model.chain import is_another_try, name_airflow_task
 from headwater.model.observed import ObservedRun, Source, Told, merge_runs, observe, pack_sources, unpack_sources
@@ -74,7 +75,7 @@ _ARTIFACTS = (
     select(run_artifacts).where(*_here(run_artifacts)).order_by(run_artifacts.c.step_index, run_artifacts.c.path)
 )
 _TOUCH = update(runs).where(*_here(runs)).values(revision=bindparam("raised"))
-_SEEN_AT = select(observations.c.first_seen_at).where(
+_SEEN = select(observations.c.first_seen_at, observations.c.airflow_task).where(
     *(observations.c[name] == bindparam(name) for name in ("account_key", "run_id", "way", "context_hash"))
 )
 _FORGET_HOUR = delete(run_hours).where(
@@ -103,7 +104,7 @@ def save_run(
     facts["sources"] = pack_sources({**merged.sources, **_sources_of_steps(row, merged.run)})
     was = {} if row is None else {name: row._mapping[name] for name in facts}  # noqa: SLF001 - SQLAlchemy's name
     changed = _save_steps(tx, account_key, merged.run, () if known is None else known.steps)
-    changed |= _save_observation(tx, account_key, run.run_id, way, now, context=context)
+    changed |= _save_observation(tx, account_key, run, way, now, context=context)
     changed |= facts != was
     if changed:
         facts |= {"stored_at": now, "revision": raise_revision(tx, account_key)}
@@ -318,16 +319,21 @@ def _step_facts(step: RunStep) -> dict[str, Any]:
 
 
 def _save_observation(
-    tx: Connection, account_key: int, run_id: int, way: Way, now: datetime, *, context: AirflowContext | None
+    tx: Connection, account_key: int, run: Run, way: Way, now: datetime, *, context: AirflowContext | None
 ) -> bool:
-    document = None if context is None else asdict(context)
+    """Save that a run was seen; without a context, the run's cause may tell which Airflow task it belongs to."""
+    document = None if context is None else {name: _clean(value) for name, value in asdict(context).items()}
     digest = b"" if document is None else hashlib.blake2b(to_json(document).encode(), digest_size=16).digest()
-    key = {"account_key": account_key, "run_id": run_id, "way": way.value, "context_hash": digest}
-    seen_at = tx.execute(_SEEN_AT, key).scalar()
-    if seen_at is None or now < seen_at:
-        task = None if context is None else name_airflow_task(context)
-        upsert(tx, observations, [{**key, "first_seen_at": now, "context": document, "airflow_task": task}])
-    return seen_at is None
+    key = {"account_key": account_key, "run_id": run.run_id, "way": way.value, "context_hash": digest}
+    seen = tx.execute(_SEEN, key).first()
+    if seen is not None and seen.airflow_task is not None and seen.first_seen_at <= now:
+        return False
+    by = context or read_cause(run.trigger.cause if run.trigger is not None else None)
+    task = None if by is None else name_airflow_task(by)
+    facts = {"first_seen_at": now if seen is None else min(now, seen.first_seen_at), "context": document}
+    if seen is None or (facts["first_seen_at"], task or seen.airflow_task) != tuple(seen):
+        upsert(tx, observations, [{**key, **facts, "airflow_task": task or (seen and seen.airflow_task)}])
+    return seen is None
 
 
 def _save_amendment(

@@ -23,6 +23,7 @@ invocations = Table(
     Column("generated_at", Instant()),
     Column("elapsed", Span()),
     Column("manifest_key", Number()),
+    Column("airflow", Json()),  # the task it ran in
     needed("stored_at", Instant()),
     needed("status_counts", Json()),  # of its executions
     needed("executions_fullness", Number()),  # how much its executions say; -1 before there were any
