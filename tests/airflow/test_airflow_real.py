@@ -32,6 +32,27 @@ def test_nothing_that_airflow_brings_is_changed(house: AirflowHouse, wheel: Path
     assert "airflow" in planned[0]["metadata"]["provides_extra"]
 
 
+def test_an_airflow_without_the_provider_is_left_alone(house: AirflowHouse) -> None:
+    """Airflow finds the plugin by its entry point; after a task of another kind it loads nothing of the provider."""
+    code = """
+import sys
+from importlib.metadata import entry_points
+from types import SimpleNamespace
+
+(found,) = entry_points(group="airflow.plugins", name="headwater")
+plugin = found.load()
+plugin.listeners[0].on_task_instance_success(SimpleNamespace(task=object(), task_id="other"))
+print(plugin.name, sorted(name for name in sys.modules if name.startswith(("airflow.providers.dbt.cloud.operators",
+    "airflow.providers.dbt.cloud.sensors", "airflow.providers.dbt.cloud.hooks"))))
+"""
+    environ = house.environment() | {"HEADWATER_URL": house.url}
+    done = subprocess.run(
+        [house.installed.python, "-c", code], env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.splitlines()[-1:] == ["headwater []"], done.stderr
+
+
 def test_every_dag_ends_well(ran: Ran) -> None:
     """Each DAG ran to its end: triggered, polled or deferred, retried where dbt failed, and collected."""
     names = ["listened", "deferred", "unseen", "worded", "away", "mapped", "watched", "called", "isolated"]

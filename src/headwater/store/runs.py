@@ -104,7 +104,8 @@ def save_run(
     facts["sources"] = pack_sources({**merged.sources, **_sources_of_steps(row, merged.run)})
     was = {} if row is None else {name: row._mapping[name] for name in facts}  # noqa: SLF001 - SQLAlchemy's name
     changed = _save_steps(tx, account_key, merged.run, () if known is None else known.steps)
-    changed |= _save_observation(tx, account_key, run, way, now, context=context)
+    is_news = _cause(known) != _cause(run)
+    changed |= _save_observation(tx, account_key, run, way, now, context=context, cause_is_news=is_news)
     changed |= facts != was
     if changed:
         facts |= {"stored_at": now, "revision": raise_revision(tx, account_key)}
@@ -319,21 +320,34 @@ def _step_facts(step: RunStep) -> dict[str, Any]:
 
 
 def _save_observation(
-    tx: Connection, account_key: int, run: Run, way: Way, now: datetime, *, context: AirflowContext | None
+    tx: Connection,
+    account_key: int,
+    run: Run,
+    way: Way,
+    now: datetime,
+    *,
+    context: AirflowContext | None,
+    cause_is_news: bool,
 ) -> bool:
     """Save that a run was seen; without a context, the run's cause may tell which Airflow task it belongs to."""
     document = None if context is None else {name: _clean(value) for name, value in asdict(context).items()}
     digest = b"" if document is None else hashlib.blake2b(to_json(document).encode(), digest_size=16).digest()
     key = {"account_key": account_key, "run_id": run.run_id, "way": way.value, "context_hash": digest}
     seen = tx.execute(_SEEN, key).first()
-    if seen is not None and seen.airflow_task is not None and seen.first_seen_at <= now:
+    if seen is not None and seen.first_seen_at <= now and (seen.airflow_task is not None or not cause_is_news):
         return False
-    by = context or read_cause(run.trigger.cause if run.trigger is not None else None)
-    task = None if by is None else name_airflow_task(by)
-    facts = {"first_seen_at": now if seen is None else min(now, seen.first_seen_at), "context": document}
-    if seen is None or (facts["first_seen_at"], task or seen.airflow_task) != tuple(seen):
-        upsert(tx, observations, [{**key, **facts, "airflow_task": task or (seen and seen.airflow_task)}])
+    by = context or read_cause(_cause(run))
+    facts = {
+        "first_seen_at": now if seen is None else min(now, seen.first_seen_at),
+        "context": document,
+        "airflow_task": (None if by is None else name_airflow_task(by)) or (seen and seen.airflow_task),
+    }
+    upsert(tx, observations, [{**key, **facts}])
     return seen is None
+
+
+def _cause(run: Run | None) -> str | None:
+    return None if run is None or run.trigger is None else run.trigger.cause
 
 
 def _save_amendment(
