@@ -23,7 +23,8 @@ from headwater.store.accounts import get_account as get_account_by_key
 from headwater.store.accounts import list_accounts
 from headwater.store.rows import Account
 from headwater.store.secrets import WEBHOOK, open_token, seal_token
-from headwater.sync.account import PassReport, answer_announced
+from headwater.sync.account import PassReport
+from headwater.sync.announced import answer_announced
 
 PATH = "/hooks/dbt/"
 """Where dbt Cloud calls; the last part of the path is the id of an account's webhook."""
