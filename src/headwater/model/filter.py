@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from headwater.model.account import Job
@@ -58,6 +58,12 @@ class AccountFilter:
     def choice(self, kind: Kind) -> Choice:
         """Give the choice by one kind."""
         return {Kind.PROJECT: self.projects, Kind.ENVIRONMENT: self.environments, Kind.JOB: self.jobs}[kind]
+
+    def with_choice(self, kind: Kind, choice: Choice) -> AccountFilter:
+        """Give the filter with another choice by one kind."""
+        if kind is Kind.PROJECT:
+            return replace(self, projects=choice)
+        return replace(self, environments=choice) if kind is Kind.ENVIRONMENT else replace(self, jobs=choice)
 
     def includes(self, other: AccountFilter) -> bool:
         """Tell whether every run that the other admits is admitted here too."""

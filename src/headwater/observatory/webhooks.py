@@ -170,7 +170,7 @@ def unsubscribe(observatory: Observatory, name: str) -> None:
         raise WrongUse(f"{name} has no webhook.", hint="Nothing was changed.")
     with _explained(account):
         subscriptions = observatory.client(account).subscriptions()
-        for subscription in _list_ours(subscriptions, webhook):
+        for subscription in list_ours(subscriptions, webhook):
             subscriptions.delete(subscription.subscription_id)
     with observatory.store.write() as tx:
         stored.delete_webhook(tx, account.account_key)
@@ -217,7 +217,7 @@ def _settle(
         added_at=observatory.store.now(),
     )
     title, address = f"Headwater: {account.name}", public_url + PATH + webhook.hook_id
-    existing = _list_ours(subscriptions, webhook)
+    existing = list_ours(subscriptions, webhook)
     if webhook.secret is not None and webhook.subscription_id in {found.subscription_id for found in existing}:
         subscriptions.update(webhook.subscription_id, title, address)
         return _save(observatory, replace(webhook, public_url=public_url))
@@ -232,7 +232,7 @@ def _settle(
     )
 
 
-def _list_ours(subscriptions: Subscriptions, webhook: stored.Webhook) -> list[Subscription]:
+def list_ours(subscriptions: Subscriptions, webhook: stored.Webhook) -> list[Subscription]:
     """List what dbt Cloud has of a webhook: by its id, or by the address that only we know."""
     return [
         found
