@@ -21,10 +21,10 @@ from headwater.model.secret import Secret
 from headwater.observatory.accounts import add_account, get_account_summary, list_accounts, set_token
 from headwater.observatory.collecting import receive
 from headwater.observatory.filtering import FilterWish, KindWish
-from headwater.observatory.following import change_filter, get_account_report, set_followed
+from headwater.observatory.following import AccountReport, change_filter, get_account_report, set_followed
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.jobs import list_jobs
-from headwater.observatory.reports import AccountReport, RunSummary
+from headwater.observatory.reports import RunSummary
 from headwater.observatory.runs import RunFilter, get_run, list_runs
 from headwater.observatory.syncing import make_pass, sync_accounts, syncing_apart, widen
 from headwater.observatory.webhooks import answer, get_webhook

@@ -92,7 +92,7 @@ def door(observatory: Observatory) -> Door:
         list_accounts=web_reports.make_accounts,
         get_account=web_reports.make_account_report,
         set_filter=lambda name, _chosen: web_reports.make_account_report(name),
-        set_followed=lambda name, *, is_paused: web_reports.make_account_report(name),  # noqa: ARG005
+        set_followed=lambda name, *, is_paused: web_reports.make_account_report(name, is_paused=is_paused),
         set_history=lambda _name, _days: None,
         set_token=lambda _name, _token: CheckReport(lines=(), is_usable=True),
         get_revision=lambda: 41,

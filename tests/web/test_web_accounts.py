@@ -13,9 +13,8 @@ from cloud import Cloud, running_cloud, watching
 from headwater.model.filter import Kind
 from headwater.observatory import access
 from headwater.observatory.access import Role
-from headwater.observatory.following import get_account_report, read_names
+from headwater.observatory.following import AccountReport, FilterThing, get_account_report, read_names
 from headwater.observatory.holder import Observatory, get_account
-from headwater.observatory.reports import AccountReport, FilterThing
 from headwater.store.sync_states import get_sync_state
 from headwater.web.door import Door, open_door
 

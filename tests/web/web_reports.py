@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.reports import (
-    AccountReport,
     AccountsReport,
     AccountSummary,
     AmendmentSummary,
@@ -15,8 +15,6 @@ from headwater.observatory.reports import (
     BackfillProgress,
     ChainSummary,
     ExecutionSummary,
-    FilterChoice,
-    FilterThing,
     FreshnessSummary,
     JobsReport,
     JobSummary,
@@ -335,7 +333,7 @@ def make_accounts() -> AccountsReport:
     return AccountsReport(accounts=ACCOUNTS, as_of=NOW)
 
 
-def make_account_report(name: str) -> AccountReport:
+def make_account_report(name: str, **changes) -> AccountReport:
     """An account that follows one of two projects, with a name on the longer side."""
     things = (
         FilterThing(id=1, name="Finance", place=None, is_named=True, is_followed=True, is_deleted=False),
@@ -343,7 +341,7 @@ def make_account_report(name: str) -> AccountReport:
     )
     nothing = tuple(replace(thing, is_named=False) for thing in things)
     return AccountReport(
-        account=make_account(name, follows="Follows project Finance."),
+        account=make_account(name, follows="Follows project Finance.", **changes),
         with_ci=True,
         choices=(
             FilterChoice(kind="project", is_exclusion=False, things=things),

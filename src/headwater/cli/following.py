@@ -10,8 +10,7 @@ from headwater.cli.opening import opened
 from headwater.cli.printing import console, print_json, print_table, say_status, say_time
 from headwater.model.filter import Kind
 from headwater.observatory.filtering import FilterWish, KindWish
-from headwater.observatory.following import change_filter, get_account_report, set_followed
-from headwater.observatory.reports import AccountReport
+from headwater.observatory.following import AccountReport, change_filter, get_account_report, set_followed
 
 Name = Annotated[str, typer.Argument(help="The account's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

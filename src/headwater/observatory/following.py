@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.filter import AccountFilter, Choice, Kind
 from headwater.observatory.accounts import get_account_summary
 from headwater.observatory.filtering import FilterWish, Inventory, check_filter, read_inventory, resolve
 from headwater.observatory.holder import Observatory, get_account
-from headwater.observatory.reports import AccountReport, FilterChoice, FilterThing
+from headwater.observatory.reports import AccountSummary
 from headwater.observatory.syncing import syncing_apart
 from headwater.store import filters as stored
 from headwater.store.accounts import set_paused
@@ -17,6 +18,39 @@ from headwater.store.rows import Account
 from headwater.store.sync_states import get_sync_state, save_sync_state
 from headwater.store.writing import lock_account
 from headwater.sync.account import read_structure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterThing:
+    """A project, environment or job that a filter may name; `place` is the name of its project."""
+
+    id: int
+    name: str
+    place: str | None
+    is_named: bool
+    is_followed: bool
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterChoice:
+    """What a filter says of one kind; where `is_exclusion` the things that it names are left out."""
+
+    kind: str
+    is_exclusion: bool
+    things: tuple[FilterThing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReport:
+    """An account, and which of its runs are followed since when; `notes` say what else is to be known."""
+
+    account: AccountSummary
+    with_ci: bool
+    choices: tuple[FilterChoice, ...]
+    history_from: datetime | None
+    as_of: datetime
+    notes: tuple[str, ...] = ()
 
 
 def get_account_report(observatory: Observatory, name: str, *, notes: tuple[str, ...] = ()) -> AccountReport:

@@ -58,39 +58,6 @@ class AccountsReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilterThing:
-    """A project, environment or job that a filter may name; `place` is the name of its project."""
-
-    id: int
-    name: str
-    place: str | None
-    is_named: bool
-    is_followed: bool
-    is_deleted: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilterChoice:
-    """What a filter says of one kind; where `is_exclusion` the things that it names are left out."""
-
-    kind: str
-    is_exclusion: bool
-    things: tuple[FilterThing, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountReport:
-    """An account, and which of its runs are followed since when; `notes` say what else is to be known."""
-
-    account: AccountSummary
-    with_ci: bool
-    choices: tuple[FilterChoice, ...]
-    history_from: datetime | None
-    as_of: datetime
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckLine:
     """One line of a check; `ok` is None where it could not be told."""
 

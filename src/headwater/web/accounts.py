@@ -15,7 +15,7 @@ from headwater.errors import DbtCloudError, NotKnown, WrongUse
 from headwater.model.filter import AccountFilter, Choice, Kind
 from headwater.model.secret import Secret
 from headwater.observatory.access import Role
-from headwater.observatory.reports import AccountReport
+from headwater.observatory.following import AccountReport
 from headwater.web.door import door_of
 from headwater.web.render import page
 

@@ -13,8 +13,8 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, QueryParameter, RawBody
 
 from headwater.observatory.access import Role
+from headwater.observatory.following import AccountReport
 from headwater.observatory.reports import (
-    AccountReport,
     AccountsReport,
     JobsReport,
     OverviewReport,

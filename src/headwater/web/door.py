@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from headwater.model.filter import AccountFilter
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
+    from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
     from headwater.observatory.reports import (
-        AccountReport,
         AccountsReport,
         CheckReport,
         JobsReport,
