@@ -117,6 +117,7 @@ class RunSummary:
     observed_by: tuple[str, ...]
     nodes: dict[str, int]
     chain: ChainSummary
+    is_job_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
