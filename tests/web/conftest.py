@@ -91,6 +91,7 @@ def door(observatory: Observatory) -> Door:
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
         get_account=web_reports.make_account_report,
+        add_account=lambda name, _account_id, _url, _token: web_reports.make_account_report(name),
         set_filter=lambda name, _chosen: web_reports.make_account_report(name),
         set_followed=lambda name, *, is_paused: web_reports.make_account_report(name, is_paused=is_paused),
         set_history=lambda _name, _days: None,

@@ -13,6 +13,7 @@ from cloud import Cloud, running_cloud, watching
 from headwater.model.filter import Kind
 from headwater.observatory import access
 from headwater.observatory.access import Role
+from headwater.observatory.accounts import add_account, list_accounts
 from headwater.observatory.following import AccountReport, FilterThing, get_account_report, read_names
 from headwater.observatory.holder import Observatory, get_account
 from headwater.store.sync_states import get_sync_state
@@ -179,3 +180,36 @@ def test_nobody_and_nothing_at_an_account(site, observatory: Observatory) -> Non
     assert send(site, session, "frobnicate").status == 404
     assert document.json["account"]["follows"] == "Follows every run."
     assert [choice["kind"] for choice in document.json["choices"]] == ["project", "environment", "job"]
+
+
+def test_an_account_is_connected_by_the_form(site, serve_door, observatory: Observatory, cloud: Cloud) -> None:
+    """It is tried and saved, sealed; what is wrong is said, is not saved, and only the token is to be typed again."""
+    account = cloud.simulator.accounts[1]
+    session = log_in(observatory)
+    form = {"name": "second", "account_id": account.id, "url": cloud.simulator.url, "token": account.token}
+
+    def connect(to, **changes):
+        return to.ask("/accounts", "POST", session=session, headers=OURS, body=urlencode(form | changes))
+
+    private = connect(site)
+    wrong_id = connect(site, account_id="twelve")
+    with serve_door(
+        add_account=lambda name, account_id, url, token: add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=True
+        )
+    ) as other:
+        wrong_token = connect(other, token="dbtc_" + "0" * 40)
+        known = list_accounts(observatory).accounts
+        connected = connect(other)
+        shown = other.ask(connected.headers["location"], session=session)
+
+    assert (private.status, wrong_id.status, wrong_token.status) == (400, 400, 400)
+    assert "is an address of a private network" in private.text
+    assert "The account&#39;s id is the number" in wrong_id.text
+    assert "does not accept the token" in wrong_token.text
+    assert 'value="second"' in wrong_token.text
+    assert account.token not in private.text + wrong_id.text + shown.text
+    assert [row.account for row in known] == ["first"]
+    assert (connected.status, connected.headers["location"]) == (303, "/accounts/second?saved=added")
+    assert "The account is connected." in shown.text
+    assert get_account(observatory, "second").has_token

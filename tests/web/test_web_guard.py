@@ -15,6 +15,7 @@ ROUTES = {
     ("GET", "/runs/{account:str}/{document:str}"): READING,
     ("GET", "/jobs"): READING,
     ("GET", "/accounts"): READING,
+    ("POST", "/accounts"): {"admin"},
     ("GET", "/accounts/{account:str}"): READING,
     ("POST", "/accounts/{account:str}/filter"): {"admin"},
     ("POST", "/accounts/{account:str}/history"): {"admin"},

@@ -22,6 +22,7 @@ from headwater.web.render import page
 _FORM_SIZE_LIMIT = 1024 * 1024
 _LONGEST_HISTORY = 365
 _SAID = {
+    "added": "The account is connected. Choose what is followed before the first pass, or leave it all.",
     "filter": "The filter is saved. What is newly followed is copied by the next passes; what was stored stays.",
     "pause": "The account is paused. dbt Cloud is not asked for it; what is stored stays.",
     "resume": "The account is followed again, from where it stopped.",

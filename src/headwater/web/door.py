@@ -40,6 +40,7 @@ class Door:
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
     get_account: Callable[[str], AccountReport]
+    add_account: Callable[[str, int, str, Secret], object]
     set_filter: Callable[[str, AccountFilter], AccountReport]
     set_followed: Callable[..., AccountReport]
     set_history: Callable[[str, int], None]
@@ -67,6 +68,9 @@ def open_door(observatory: Observatory) -> Door:
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
         get_account=partial(following.get_account_report, observatory),
+        add_account=lambda name, account_id, url, token: accounts.add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=False
+        ),
         set_filter=partial(following.set_filter, observatory),
         set_followed=partial(following.set_followed, observatory),
         set_history=partial(syncing.widen, observatory),
