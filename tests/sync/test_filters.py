@@ -6,14 +6,14 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
-from cloud import Cloud, open_watching, running_cloud, watching
+from cloud import Cloud, make_settings, open_watching, running_cloud, watching
 from headwater.collect import encode
 from headwater.errors import Ambiguous, CheckFailed, NotKnown, WrongUse
 from headwater.model.filter import Kind
@@ -22,7 +22,7 @@ from headwater.observatory.accounts import add_account, get_account_summary, lis
 from headwater.observatory.collecting import receive
 from headwater.observatory.filtering import FilterWish, KindWish
 from headwater.observatory.following import AccountReport, change_filter, get_account_report, set_followed
-from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.holder import Observatory, get_account, open_observatory
 from headwater.observatory.jobs import list_jobs
 from headwater.observatory.reports import RunSummary
 from headwater.observatory.runs import RunFilter, get_run, list_runs
@@ -210,6 +210,34 @@ def test_what_was_to_be_collected_waits_while_it_is_left_out(cloud: Cloud, tmp_p
         assert asked & set(others) == set()
         assert get_account_summary(observatory, "first").backfill is None
         assert all(get_run(observatory, "first", run_id).is_complete for run_id in left_out)
+
+
+@pytest.mark.parametrize("moment", range(3, 27, 4))
+def test_a_filter_that_is_widened_amid_a_pass_misses_nothing(cloud: Cloud, tmp_path: Path, moment: int) -> None:
+    """At whichever look at the clock somebody widens the filter, the history is whole in the end."""
+    looks = 0
+
+    def look() -> datetime:
+        nonlocal looks
+        looks += 1
+        if looks == moment:
+            choose(observatory, reset=True)
+        return cloud.now
+
+    account = cloud.simulator.accounts[1]
+    with open_observatory(make_settings(tmp_path, days=2), clock=look) as observatory:
+        looks = 1_000
+        token = Secret(account.token)
+        add_account(
+            observatory, "first", account_id=account.id, url=cloud.simulator.url, token=token, allow_private=True
+        )
+        choose(observatory, only(Kind.JOB, "Source freshness"))
+        looks = 0
+        make_pass(observatory, "first")
+        choose(observatory, reset=True)
+        sync_accounts(observatory)
+
+        assert set(list_stored(observatory)) == set(cloud.truth(account.id))
 
 
 def test_a_run_under_way_is_read_to_its_end_and_no_further(tmp_path: Path) -> None:
