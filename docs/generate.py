@@ -26,6 +26,7 @@ from headwater.cli.app import app
 from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
 from headwater.observatory import reports
+from headwater.observatory.following import AccountReport
 from headwater.observatory.metrics import MetricsReport
 from headwater.observatory.webhooks import WebhookReport
 from headwater.sdk import CollectResult, CoreResult
@@ -63,6 +64,7 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.IngestReport, "`headwater ingest PATH --json`"),
     (CollectResult, "`headwater collect … --json`, `python -m headwater.sdk collect …`"),
     (CoreResult, "`collect_data_from_dbt_core(…)`"),
+    (AccountReport, "`headwater account show NAME --json`, as of `filter`, `pause` and `resume`"),
     (WebhookReport, "`headwater account webhook NAME --json`"),
     (reports.StoreSummary, "`headwater demo --once --json`"),
     (reports.TokenSummary, '`headwater token list --json`, as `{"tokens": […]}`'),
@@ -216,7 +218,7 @@ def _commands() -> Iterator[str]:
 def _flag(option: Any) -> str:
     kind = option.type_descriptor.annotation
     if option.is_flag:
-        return str(option.opts[0])
+        return "/".join((*option.opts, *option.secondary_opts))
     choices = "|".join(kind) if isinstance(kind, type) and issubclass(kind, Enum) else option.name.upper()
     return f"{option.opts[0]} {choices}"
 
@@ -224,7 +226,13 @@ def _flag(option: Any) -> str:
 def _preset(option: Any) -> str:
     if option.required:
         return "required"
-    return "off" if option.is_flag else "" if option.default is None else f"`{option.default}`"
+    return (
+        "off"
+        if option.is_flag and not option.secondary_opts
+        else ""
+        if option.default is None
+        else f"`{option.default}`"
+    )
 
 
 def _said(option: Any) -> str:

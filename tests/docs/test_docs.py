@@ -148,7 +148,7 @@ def _fault_of(line: str) -> str | None:
     if name is None:
         return "no such command"
     rest = [word for word in words[len(name.split()) :] if word not in {"[OPTIONS]", "…"}]
-    options = {opt: param for param in COMMANDS[name].params for opt in param.opts if opt.startswith("--")}
+    options = {opt: param for param in COMMANDS[name].params for opt in _names(param) if opt.startswith("--")}
     given, arguments = set[str](), 0
     while rest:
         word = rest.pop(0)
@@ -168,6 +168,10 @@ def _fault_of(line: str) -> str | None:
         return f"{arguments} arguments instead of {wanted}"
     missing = [opt for opt, param in options.items() if param.required and opt not in given]
     return f"{missing[0]} is missing" if missing else None
+
+
+def _names(option: Any) -> tuple[str, ...]:
+    return (*option.opts, *getattr(option, "secondary_opts", ()))
 
 
 def _takes(option: Any, value: str) -> bool:

@@ -21,7 +21,7 @@ from headwater.errors import NotKnown
 from headwater.observatory import access, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
-from headwater.observatory.reports import ReceiveReport
+from headwater.observatory.reports import CheckReport, ReceiveReport
 from headwater.web.app import build_app
 from headwater.web.door import Door
 from headwater.web.guard import COOKIE
@@ -90,6 +90,12 @@ def door(observatory: Observatory) -> Door:
         get_run=get_run,
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
+        get_account=web_reports.make_account_report,
+        add_account=lambda name, _account_id, _url, _token: web_reports.make_account_report(name),
+        set_filter=lambda name, _chosen: web_reports.make_account_report(name),
+        set_followed=lambda name, *, is_paused: web_reports.make_account_report(name, is_paused=is_paused),
+        set_history=lambda _name, _days: None,
+        set_token=lambda _name, _token: CheckReport(lines=(), is_usable=True),
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),

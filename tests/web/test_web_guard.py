@@ -15,6 +15,12 @@ ROUTES = {
     ("GET", "/runs/{account:str}/{document:str}"): READING,
     ("GET", "/jobs"): READING,
     ("GET", "/accounts"): READING,
+    ("POST", "/accounts"): {"admin"},
+    ("GET", "/accounts/{account:str}"): READING,
+    ("POST", "/accounts/{account:str}/filter"): {"admin"},
+    ("POST", "/accounts/{account:str}/history"): {"admin"},
+    ("POST", "/accounts/{account:str}/token"): {"admin"},
+    ("POST", "/accounts/{account:str}/{act:str}"): {"admin"},
     ("GET", "/overview.json"): READING,
     ("GET", "/runs.json"): READING,
     ("GET", "/jobs.json"): READING,
@@ -24,6 +30,7 @@ ROUTES = {
     ("GET", "/api/v1/runs/{account:str}/{run_id:int}"): READING,
     ("GET", "/api/v1/jobs"): READING,
     ("GET", "/api/v1/accounts"): READING,
+    ("GET", "/api/v1/accounts/{account:str}"): READING,
     ("GET", "/api/v1/revision"): READING,
     ("GET", "/api/v1/openapi"): READING,
     ("GET", "/api/v1/openapi/openapi.json"): READING,
@@ -52,7 +59,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, call
     """Each route × each caller: 401 for who is nobody, 403 for the wrong role, and else an answer."""
     token = {"anonymous": None, "forged": "hw_a_" + "0" * 38}.get(caller, tokens.get(caller))
     fill = {"{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css"}
-    fill["{hook_id:str}"] = "hook"
+    fill |= {"{hook_id:str}": "hook", "{act:str}": "pause"}
     for (method, path), allowed in ROUTES.items():
         address = path.replace("/{path:str}", "/openapi.json")
         for name, value in fill.items():

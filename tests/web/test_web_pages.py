@@ -7,7 +7,7 @@ import web_reports
 
 from headwater.observatory import access
 
-PATHS = ("/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts")
+PATHS = ("/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/accounts/acme")
 LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
 
 
@@ -168,3 +168,21 @@ def test_a_run_shows_its_attempts(site, opened):
     assert [link.get_attribute("href") for link in attempts.locator("a").all()] == ["/runs/acme/300412985"]
     window.click("#supplied summary")
     assert window.locator("#supplied tbody tr").all_inner_texts() == ["poll\tjob_id, status, step 1", "sdk\tgit_sha"]
+
+
+def test_what_was_typed_is_not_refreshed_away(serve_door, opened):
+    """While a form holds something that was not sent, news does not replace the page under it."""
+    revisions = iter(range(100, 10_000))
+    with serve_door(get_revision=lambda: next(revisions)) as site:
+        window = opened(site)
+        window.goto(f"{site.url}/accounts")
+        window.fill("#name", "beans")
+        window.locator("#name").blur()
+        for _ in range(2):
+            with window.expect_response("**/api/v1/revision"):
+                pass
+
+        assert window.input_value("#name") == "beans"
+        with window.expect_response("**/accounts"):
+            window.fill("#name", "")
+            window.locator("#name").blur()

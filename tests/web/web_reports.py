@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -347,3 +349,23 @@ def make_runs(limit: int, offset: int) -> RunsReport:
 
 def make_accounts() -> AccountsReport:
     return AccountsReport(accounts=ACCOUNTS, as_of=NOW)
+
+
+def make_account_report(name: str, **changes) -> AccountReport:
+    """An account that follows one of two projects, with a name on the longer side."""
+    things = (
+        FilterThing(id=1, name="Finance", place=None, is_named=True, is_followed=True, is_deleted=False),
+        FilterThing(id=2, name="A" * 90, place="Storefront", is_named=False, is_followed=False, is_deleted=True),
+    )
+    nothing = tuple(replace(thing, is_named=False) for thing in things)
+    return AccountReport(
+        account=make_account(name, follows="Follows project Finance.", **changes),
+        with_ci=True,
+        choices=(
+            FilterChoice(kind="project", is_exclusion=False, things=things),
+            FilterChoice(kind="environment", is_exclusion=False, things=nothing),
+            FilterChoice(kind="job", is_exclusion=True, things=things),
+        ),
+        history_from=NOW,
+        as_of=NOW,
+    )

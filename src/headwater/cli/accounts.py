@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headwater.cli.opening import ask_token, opened
-from headwater.cli.printing import console, print_json, print_table, say_status, say_time
+from headwater.cli.printing import console, console_errors, print_json, print_table, say_status, say_time
 from headwater.errors import WrongUse
 from headwater.observatory import accounts
 from headwater.observatory.reports import CheckReport
@@ -49,12 +49,13 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json(report)
         return
-    columns = ("account", "status", "what", "last run", "runs 24 h", "failed 24 h", "runs", "token")
+    columns = ("account", "status", "what", "follows", "last run", "runs 24 h", "failed 24 h", "runs", "token")
     rows = (
         (
             row.account,
             say_status(row.status),
             row.sentence,
+            row.follows,
             say_time(row.last_run_at),
             str(row.runs_24h),
             str(row.failures_24h),
@@ -67,8 +68,8 @@ def list_(as_json: AsJson = False) -> None:
         columns,
         rows,
         right=("runs 24 h", "failed 24 h", "runs"),
-        wraps=("account", "what"),
-        optional=("token", "runs", "last run"),
+        wraps=("account", "what", "follows"),
+        optional=("token", "follows", "runs", "last run"),
     )
 
 
@@ -98,14 +99,16 @@ def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove an account with everything that was stored of it."""
+    """Remove an account with everything that was stored of it, and its webhook at dbt Cloud."""
     if not yes and not sys.stdin.isatty():
         raise WrongUse(f"There is no terminal to ask on whether to remove {name}.", hint="Say so with --yes.")
     with opened() as observatory:
         if not yes:
             typer.confirm(f"Remove {name} and everything stored of it?", abort=True)
-        accounts.remove_account(observatory, name)
+        note = accounts.remove_account(observatory, name)
     console().print(f"{name} was removed.")
+    if note:
+        console_errors().print(note, markup=False)
 
 
 def print_check(report: CheckReport) -> None:

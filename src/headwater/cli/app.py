@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headwater.cli import accounts, dbt, demo, runs, serving, syncing, tokens, webhooks
+from headwater.cli import accounts, dbt, demo, following, runs, serving, syncing, tokens, webhooks
 from headwater.cli.printing import console_errors
 from headwater.errors import Ambiguous, CheckFailed, ConfigurationInvalid, HeadwaterError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+following.add_commands(accounts.app)
 webhooks.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")

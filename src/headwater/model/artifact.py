@@ -8,13 +8,17 @@ from enum import StrEnum
 
 
 class ArtifactState(StrEnum):
-    """Pending was not asked for yet; absent is not in dbt Cloud; failed is tried again; unreadable is given up."""
+    """Pending was not asked for yet; absent is not in dbt Cloud; failed is tried again; unreadable is given up.
+
+    Left out is what is not asked for because the account's filter does not admit the run.
+    """
 
     PENDING = "pending"
     STORED = "stored"
     ABSENT = "absent"
     FAILED = "failed"
     UNREADABLE = "unreadable"
+    LEFT_OUT = "left out"
 
     @property
     def is_open(self) -> bool:

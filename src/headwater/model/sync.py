@@ -12,9 +12,11 @@ class SyncState:
 
     History is copied backwards from the moment of connection: everything created since `backfilled_to` has been
     listed, and `backfill_from` is how far back it shall go. `failures` counts the passes that failed in a row.
+    `newest_run_id` is the highest id that was listed, `overlap_run_id` the lowest that the next listing repeats.
     """
 
     newest_run_id: int | None = None
+    overlap_run_id: int | None = None
     backfill_from: datetime | None = None
     backfilled_to: datetime | None = None
     structure_read_at: datetime | None = None

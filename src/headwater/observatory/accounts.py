@@ -6,17 +6,22 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+
 from headwater.config import Settings
-from headwater.dbtcloud.connection import ConnectionReport, check_connection
+from headwater.dbtcloud.connection import PATIENCE, ConnectionReport, check_connection
 from headwater.dbtcloud.origin import read_origin
-from headwater.errors import CheckFailed, NotKnown, OriginRefused, WrongUse
+from headwater.errors import CheckFailed, DbtCloudError, NotKnown, OriginRefused, SecretUnavailable, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
+from headwater.observatory.filtering import describe_filter
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import AccountsReport, AccountSummary, BackfillProgress, CheckLine, CheckReport
 from headwater.observatory.sentences import say_span
+from headwater.observatory.webhooks import list_ours
 from headwater.store import accounts as stored
+from headwater.store.filters import get_filter
 from headwater.store.inventory import list_account_jobs, list_projects
 from headwater.store.rows import Account, RunCount
 from headwater.store.run_counts import count_runs
@@ -89,11 +94,33 @@ def check_account(observatory: Observatory, name: str) -> CheckReport:
     return _report(check_connection(observatory.client(get_account(observatory, name))))
 
 
-def remove_account(observatory: Observatory, name: str) -> None:
-    """Remove an account with everything that was stored of it; raises NotKnown where there is none."""
+def remove_account(observatory: Observatory, name: str) -> str:
+    """Remove an account with everything that was stored of it, its webhook at dbt Cloud first.
+
+    Gives a sentence where the webhook could not be ended there: the account is removed all the same, and what dbt
+    Cloud goes on to send is refused.
+
+    Raises:
+        NotKnown: there is no such account.
+    """
     account = get_account(observatory, name)
+    with observatory.store.read() as tx:
+        webhook = find_webhook(tx, account.account_key)
+    note = _end_webhook(observatory, account, webhook) if webhook is not None else ""
     with observatory.store.write() as tx:
         stored.delete_account(tx, account.account_key)
+    return note
+
+
+def _end_webhook(observatory: Observatory, account: Account, webhook: Webhook) -> str:
+    try:
+        subscriptions = observatory.client(account).with_policy(PATIENCE).subscriptions()
+        for subscription in list_ours(subscriptions, webhook):
+            subscriptions.delete(subscription.subscription_id)
+    except (DbtCloudError, NotKnown, SecretUnavailable) as error:
+        known = f"webhook {webhook.subscription_id}" if webhook.subscription_id else "webhook"
+        return f"Its {known} could not be ended at dbt Cloud: {error} Delete it there, in the account's settings."
+    return ""
 
 
 def list_accounts(observatory: Observatory) -> AccountsReport:
@@ -130,6 +157,7 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     requests=state.requests_total,
                     rate_limited=state.rate_limited_total,
                     hours=_hours(counts, now),
+                    follows=_follows(tx, row.account),
                     backfill=_progress(
                         row.account,
                         state,
@@ -208,6 +236,11 @@ def _say_webhook(webhook: Webhook | None, now: datetime) -> str:
     if webhook.heard_at is None:
         return "Webhook: not heard yet."
     return f"Webhook: last heard {say_span((now - webhook.heard_at).total_seconds())} ago."
+
+
+def _follows(tx: Connection, account: Account) -> str:
+    """Say which runs of an account are followed; nothing of one that nobody can follow."""
+    return describe_filter(tx, account.account_key, get_filter(tx, account.account_key)) if account.has_token else ""
 
 
 def _hours(counts: list[RunCount], now: datetime) -> tuple[int, ...]:

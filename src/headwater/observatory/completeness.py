@@ -15,7 +15,7 @@ def is_complete(run: Run, records: Sequence[ArtifactRecord]) -> bool:
     """Tell whether a run is over and nothing of it is to be asked for any more, nor was given up."""
     detail = _detail(records)
     has_detail = bool(run.steps) if detail is None else detail.state in {ArtifactState.STORED, ArtifactState.ABSENT}
-    missing = {ArtifactState.PENDING, ArtifactState.FAILED, ArtifactState.UNREADABLE}
+    missing = {state for state in ArtifactState if state.is_open} | {ArtifactState.UNREADABLE, ArtifactState.LEFT_OUT}
     return run.is_finished and has_detail and not any(record.state in missing for record in records)
 
 
@@ -40,6 +40,8 @@ def describe_completeness(run: Run, records: Sequence[ArtifactRecord], now: date
         )
     if given_up := by_state[ArtifactState.UNREADABLE]:
         parts.append(f"{_count(given_up)} given up: {_say_each(given_up)}")
+    if left_out := by_state[ArtifactState.LEFT_OUT]:
+        parts.append(f"{_count(left_out)} left out by the account's filter.")
     return " ".join([*(["Complete."] if is_complete(run, records) else []), *parts])
 
 
@@ -54,6 +56,8 @@ def _say_steps(run: Run, records: Sequence[ArtifactRecord], now: datetime, *, is
         known = f"{steps} stored, but dbt Cloud changed the run since." if run.steps else "Its steps are not read yet."
         why = f" {detail.reason}" if detail.reason else ""
         return f"{known}{why} {_say_repair([detail], now, is_followed=is_followed)}"
+    if detail.state is ArtifactState.LEFT_OUT:
+        return f"{detail.reason} It is not asked for until the filter admits it."
     return f"{steps} stored. {detail.reason}"
 
 

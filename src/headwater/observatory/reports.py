@@ -46,6 +46,7 @@ class AccountSummary:
     rate_limited: int
     hours: tuple[int, ...] = ()
     backfill: BackfillProgress | None = None
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ class RunSummary:
     observed_by: tuple[str, ...]
     nodes: dict[str, int]
     chain: ChainSummary
+    is_job_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

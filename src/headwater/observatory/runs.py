@@ -101,6 +101,7 @@ def summarise(row: RunRow, chain: Chain) -> RunSummary:
         run_id=run.run_id,
         job_id=run.job_id,
         job_name=row.job_name,
+        is_job_deleted=row.is_job_deleted,
         project_id=run.project_id,
         project_name=row.project_name,
         environment_id=run.environment_id,

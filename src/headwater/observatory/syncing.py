@@ -47,8 +47,12 @@ def sync_accounts(
     """Sync one account or all until nothing is left to collect; `days` widens the history to copy.
 
     An account that cannot be asked is a fault of the report and does not stop the others.
+
+    Raises:
+        NotKnown: there is no account of the name.
+        WrongUse: the account that is named is paused.
     """
-    names = (get_account(observatory, account).name,) if account else list_followed(observatory)
+    names = (_get_unpaused(observatory, account),) if account else list_followed(observatory)
     began = observatory.store.now()
     total, requests, faults = PassReport(), 0, []
     for name in names:
@@ -70,6 +74,12 @@ def sync_accounts(
         seconds=round((observatory.store.now() - began).total_seconds(), 3),
         faults=(*faults, *total.faults),
     )
+
+
+def _get_unpaused(observatory: Observatory, name: str) -> str:
+    if get_account(observatory, name).is_paused:
+        raise WrongUse(f"{name} is paused.", hint=f"Run 'headwater account resume {name}' first.")
+    return name
 
 
 def make_pass(observatory: Observatory, name: str) -> PassReport:

@@ -23,7 +23,8 @@ from headwater.store.accounts import get_account as get_account_by_key
 from headwater.store.accounts import list_accounts
 from headwater.store.rows import Account
 from headwater.store.secrets import WEBHOOK, open_token, seal_token
-from headwater.sync.account import PassReport, answer_announced
+from headwater.sync.account import PassReport
+from headwater.sync.announced import answer_announced
 
 PATH = "/hooks/dbt/"
 """Where dbt Cloud calls; the last part of the path is the id of an account's webhook."""
@@ -169,7 +170,7 @@ def unsubscribe(observatory: Observatory, name: str) -> None:
         raise WrongUse(f"{name} has no webhook.", hint="Nothing was changed.")
     with _explained(account):
         subscriptions = observatory.client(account).subscriptions()
-        for subscription in _list_ours(subscriptions, webhook):
+        for subscription in list_ours(subscriptions, webhook):
             subscriptions.delete(subscription.subscription_id)
     with observatory.store.write() as tx:
         stored.delete_webhook(tx, account.account_key)
@@ -216,7 +217,7 @@ def _settle(
         added_at=observatory.store.now(),
     )
     title, address = f"Headwater: {account.name}", public_url + PATH + webhook.hook_id
-    existing = _list_ours(subscriptions, webhook)
+    existing = list_ours(subscriptions, webhook)
     if webhook.secret is not None and webhook.subscription_id in {found.subscription_id for found in existing}:
         subscriptions.update(webhook.subscription_id, title, address)
         return _save(observatory, replace(webhook, public_url=public_url))
@@ -231,7 +232,7 @@ def _settle(
     )
 
 
-def _list_ours(subscriptions: Subscriptions, webhook: stored.Webhook) -> list[Subscription]:
+def list_ours(subscriptions: Subscriptions, webhook: stored.Webhook) -> list[Subscription]:
     """List what dbt Cloud has of a webhook: by its id, or by the address that only we know."""
     return [
         found

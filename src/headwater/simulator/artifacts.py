@@ -1,6 +1,9 @@
 """The files of a run's steps: which there are, and their bytes at the time of the run."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from headwater.simulator.chance import uuid_of
 from headwater.simulator.plans import RunPlan, StepPlan
@@ -10,6 +13,7 @@ from headwater.simulator.times import micros
 if TYPE_CHECKING:
     from headwater.simulator.cloud import Cloud
 
+PARTIAL = "partial success"
 _TYPES = {"json": "application/json", "parquet": "application/x-parquet", "sql": "text/plain", "csv": "text/csv"}
 _REASONS = {"scheduled": "scheduled", "ci": "github_pull_request"}
 _RETIMED = frozenset({"manifest.json", "run_results.json", "sources.json", "catalog.json"})
@@ -43,7 +47,21 @@ def artifact_bytes(cloud: "Cloud", plan: RunPlan, step: StepPlan, path: str) -> 
     member = writer.recorded.artifacts[path]
     if path not in _RETIMED:
         return bytes(cloud.archive.read(member))
-    return cloud.archive.artifact(member).fill(step_fill(cloud, plan, writer))
+    body = cloud.archive.artifact(member).fill(step_fill(cloud, plan, writer))
+    return _with_failed_batches(body, writer) if writer.failed_batches and path == "run_results.json" else body
+
+
+def _with_failed_batches(body: bytes, step: StepPlan) -> bytes:
+    """Results as dbt writes them where one of two batches of a microbatch model failed (dbt 1.9, run_results v6)."""
+    document = msgspec.json.decode(body)
+    middle = step.started_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = [(middle + timedelta(days=day)).isoformat() for day in (-1, 0, 1)]
+    for result in document["results"]:
+        if result["unique_id"] in step.failed_batches:
+            result["status"] = PARTIAL
+            result["message"] = "PARTIAL SUCCESS (1/2)"
+            result["batch_results"] = {"successful": [ends[:2]], "failed": [ends[1:]]}
+    return msgspec.json.encode(document)
 
 
 def invocation_id(cloud: "Cloud", plan: RunPlan, step: StepPlan) -> str:

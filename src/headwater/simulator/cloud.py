@@ -15,7 +15,7 @@ from headwater.simulator.repertoire import Repertoire
 from headwater.simulator.settings import SimulatorSettings
 from headwater.simulator.times import micros
 from headwater.simulator.webhooks import Webhooks
-from headwater.simulator.world import Account, Job, Token, build_world
+from headwater.simulator.world import Account, Job, Project, Token, build_world
 
 
 class Cloud:
@@ -142,6 +142,17 @@ class Cloud:
         """Put a changed plan in the place of the old one."""
         self._runs[plan.job.account_id][plan.id] = plan
 
+    def rename(self, thing_id: int, name: str) -> None:
+        """Give a project or an environment another name."""
+        for account in self.world.accounts:
+            projects = tuple(_renamed(project, thing_id, name) for project in account.projects)
+            if projects != account.projects:
+                self.accounts[account.id] = replace(account, projects=projects)
+                self.world.projects.update({project.id: project for project in projects})
+                self.world = replace(self.world, accounts=tuple(self.accounts.values()))
+                return
+        raise ValueError(f"no project or environment {thing_id}")
+
     def take_id(self) -> int:
         """An id for a new object."""
         self._next_id += 3
@@ -162,3 +173,10 @@ class Cloud:
     def _keep(self, plan: RunPlan) -> None:
         self._runs[plan.job.account_id][plan.id] = plan
         self._by_job.setdefault(plan.job.id, []).append(plan.id)
+
+
+def _renamed(project: Project, thing_id: int, name: str) -> Project:
+    if project.id == thing_id:
+        return replace(project, name=name)
+    found = (replace(one, name=name) if one.id == thing_id else one for one in project.environments)
+    return replace(project, environments=tuple(found))

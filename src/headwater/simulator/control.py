@@ -69,6 +69,9 @@ class Control:
             return json_answer(200, {"recordings": sorted(cloud.repertoire.by_id)})
         if name == "runs" and method == "POST":
             return json_answer(201, self._plan_run(body))
+        if name == "names" and method == "POST":
+            cloud.rename(body["id"], body["name"])
+            return json_answer(200, {"id": body["id"], "name": body["name"]})
         return json_answer(404, {"error": f"no {method} {name}"})
 
     def _set_faults(self, body: dict[str, Any]) -> None:
@@ -126,6 +129,9 @@ class Control:
         if "duration_seconds" in body and order.recording:
             order = replace(order, stretch=float(body["duration_seconds"]) / recorded_seconds(order.recording))
         plan = cloud.start_run(job, trigger, order=order)
+        if "failed_batches" in body:
+            plan = plan.with_failed_batches(frozenset(body["failed_batches"]))
+            cloud.replace_run(plan)
         if "cancel_after_seconds" in body:
             plan = plan.cancelled_at(now + timedelta(seconds=body["cancel_after_seconds"]), "control API")
             cloud.replace_run(plan)

@@ -44,6 +44,8 @@ class StepPlan:
     finished_at: datetime
     status: int
     recorded: RecordedStep | None = None
+    failed_batches: frozenset[str] = frozenset()
+    """The microbatch models of the step of which one batch failed."""
 
     def has_artifacts(self) -> bool:
         """Whether the step, once over, has files in its `target/`."""
@@ -100,6 +102,15 @@ class RunPlan:
     def steps_at(self, now: datetime) -> tuple[StepPlan, ...]:
         """The steps that have begun at a moment."""
         return tuple(step for step in self.steps if step.started_at <= now)
+
+    def with_failed_batches(self, models: frozenset[str]) -> "RunPlan":
+        """This run, with a failed batch of some microbatch models: their step and the run end with an error."""
+        step = next((step for step in reversed(self.steps) if step.recorded and step.recorded.kind == "command"), None)
+        if step is None:
+            raise ValueError("the run has no step that builds models")
+        failed = replace(step, status=ERROR, failed_batches=models)
+        steps = (*(other for other in self.steps if other.index < step.index), failed)
+        return replace(self, steps=steps, outcome=ERROR, status_message=_failure(steps))
 
     def cancelled_at(self, moment: datetime, by: str) -> "RunPlan":
         """This run, cancelled at a moment: what had not begun never begins."""

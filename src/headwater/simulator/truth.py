@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from headwater.simulator.artifacts import files_of, invocation_id
+from headwater.simulator.artifacts import PARTIAL, files_of, invocation_id
 from headwater.simulator.cloud import Cloud
 from headwater.simulator.plans import FINAL, RunPlan, StepPlan
 from headwater.simulator.query import Query
@@ -93,7 +93,11 @@ class Truth:
         if with_executions and recorded:
             stretch = _stretch(step, recorded)
             document["executions"] = [
-                {"unique_id": r.unique_id, "status": r.status, "execution_time": r.execution_time * stretch}
+                {
+                    "unique_id": r.unique_id,
+                    "status": PARTIAL if r.unique_id in step.failed_batches else r.status,
+                    "execution_time": r.execution_time * stretch,
+                }
                 for r in (self._of(recorded, "run_results.json") if "run_results.json" in own else ())
             ]
             document["freshness"] = [

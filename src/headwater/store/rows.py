@@ -80,6 +80,7 @@ class RunRow:
     first_seen_at: datetime
     stored_at: datetime
     revision: int
+    is_job_deleted: bool = False
     observed_by: tuple[Way, ...] = ()
     node_counts: Mapping[str, int] = field(default_factory=dict)
 

@@ -143,6 +143,7 @@ def _read_page(
     names = (
         accounts.c.name.label("account_name"),
         jobs.c.name.label("job_name"),
+        jobs.c.is_deleted.label("is_job_deleted"),
         projects.c.name.label("project_name"),
         environments.c.name.label("environment_name"),
     )
@@ -205,6 +206,7 @@ def _run_row(row: Any, ways: set[str], counts: Mapping[str, int], steps: tuple[R
         account_name=row.account_name,
         run=read_run(row, steps),
         job_name=row.job_name,
+        is_job_deleted=bool(row.is_job_deleted),
         project_name=row.project_name,
         environment_name=row.environment_name,
         placed_at=row.placed_at,

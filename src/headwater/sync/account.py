@@ -17,10 +17,12 @@ from headwater.model.artifact import ArtifactRecord, ArtifactState
 from headwater.model.run import Run, Way
 from headwater.model.sync import SyncState
 from headwater.store.database import Store
+from headwater.store.filters import LEFT_OUT, get_filter, get_following
 from headwater.store.inventory import save_environments, save_jobs, save_projects
 from headwater.store.runs import (
     list_artifact_records,
     list_due_artifacts,
+    list_known_run_statuses,
     list_newest_runs,
     list_open_runs,
     reopen_artifact,
@@ -28,15 +30,17 @@ from headwater.store.runs import (
     save_run,
 )
 from headwater.store.sync_states import get_sync_state, save_sync_state
-from headwater.store.webhooks import close_events, list_announcements
+from headwater.store.writing import lock_account
 from headwater.sync.plan import (
     DETAIL,
-    FOLLOW_FOR,
     OVERLAP_RUNS,
-    RECONCILE_WINDOW,
+    follow_since,
     is_reconcile_due,
     is_structure_due,
+    narrow_query,
     next_backfill_window,
+    next_overlap,
+    reconcile_window,
     retry_detail,
 )
 from headwater.sync.record import Decoded, PreparedRun, prepare_run, write_run
@@ -48,7 +52,8 @@ Noun = TypeVar("Noun")
 
 _LISTED_AT_ONCE = 100
 _WRITTEN_AT_ONCE = 8
-_EVENTS_AT_ONCE = 1_000
+_PENDING = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
+_LEFT_OUT = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.LEFT_OUT, reason=LEFT_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +106,15 @@ def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
         DbtCloudError: the account as a whole cannot be asked.
         StoreError: the database cannot.
     """
+    if is_structure_due(_read_state(sync), sync.store.now()):
+        read_structure(sync)
     report = discover(sync) + follow(sync)
     now = sync.store.now()
     state = _read_state(sync)
-    if is_structure_due(state, now):
-        read_structure(sync)
     if is_reconcile_due(state, now):
-        report += _list_older(sync, RunQuery(created=(now - RECONCILE_WINDOW, now), order="id"))
+        report += _list_older(sync, RunQuery(created=reconcile_window(state, now)))
         _change_state(sync, lambda known: replace(known, last_reconcile_at=now))
-    window = next_backfill_window(state, now)
-    if window is not None:
-        list_runs = _list_newest if state.backfilled_to is None else _list_older
-        report += list_runs(sync, RunQuery(created=window, order="id"))
-        _change_state(sync, lambda known: replace(known, backfilled_to=window[0]))
+    report += backfill(sync)
     return report + collect_due(sync, limit=collect_limit) + PassReport(has_more=_has_more(sync))
 
 
@@ -121,24 +122,48 @@ def discover(sync: AccountSync) -> PassReport:
     """List the runs above the newest known ones, a few of them again: ids become visible out of order.
 
     It begins where the last listing ended, and not at the newest stored run: what webhooks and the SDK bring may lie
-    far above. An account of which nothing was listed is left to the backfill, which begins with the newest window.
+    far above, and a filter may have left out all that is near. An account of which nothing was listed is left to the
+    backfill, which begins with the newest window.
     """
     state = _read_state(sync)
-    with sync.store.read() as tx:
-        newest = list_newest_runs(tx, sync.account_key, OVERLAP_RUNS, up_to=state.newest_run_id)
-    if not newest or (state.newest_run_id is None and state.backfilled_to is None):
+    if state.newest_run_id is None and state.backfilled_to is None:
         return PassReport()
-    return _list_newest(sync, RunQuery(above_id=min(newest) - 1))
+    lowest = state.overlap_run_id
+    if lowest is None:
+        with sync.store.read() as tx:
+            lowest = min(list_newest_runs(tx, sync.account_key, OVERLAP_RUNS, up_to=state.newest_run_id), default=None)
+    return PassReport() if lowest is None else _list_newest(sync, RunQuery(above_id=lowest - 1))
+
+
+def backfill(sync: AccountSync) -> PassReport:
+    """List the next window of history, if there is one left.
+
+    A filter that is widened meanwhile begins anew, and what was listed by the one before it does not count.
+    """
+    state, now = _read_state(sync), sync.store.now()
+    with sync.store.read() as tx:
+        chosen = get_filter(tx, sync.account_key)
+    window = next_backfill_window(state, now)
+    if window is None:
+        return PassReport()
+    list_runs = _list_newest if state.backfilled_to is None else _list_older
+    report = list_runs(sync, RunQuery(created=window))
+    with sync.store.write() as tx:
+        lock_account(tx, sync.account_key)
+        known = get_sync_state(tx, sync.account_key)
+        if known.backfilled_to == state.backfilled_to and get_filter(tx, sync.account_key) == chosen:
+            save_sync_state(tx, sync.account_key, replace(known, backfilled_to=window[0]))
+    return report
 
 
 def follow(sync: AccountSync) -> PassReport:
     """Read every run again that is not over; one that dbt Cloud no longer shows is left to the reconcile sweep."""
-    since = sync.store.now() - FOLLOW_FOR
     with sync.store.read() as tx:
+        since = follow_since(get_sync_state(tx, sync.account_key), sync.store.now())
         open_runs = list_open_runs(tx, sync.account_key, since)
     if not open_runs:
         return PassReport()
-    return _save_listed(sync, sync.client.list_runs_by_id(open_runs))
+    return save_listed(sync, sync.client.list_runs_by_id(open_runs))
 
 
 def read_structure(sync: AccountSync) -> None:
@@ -176,35 +201,9 @@ def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
             continue
         prepared.append(prepare_run(sync.store, sync.account_key, collected.run, decoded))
         if len(prepared) == _WRITTEN_AT_ONCE:
-            report += _write(sync, prepared, Way.POLL)
+            report += write_collected(sync, prepared, Way.POLL)
             prepared, decoded = [], {}
-    return report + _write(sync, prepared, Way.POLL)
-
-
-def answer_announced(sync: AccountSync, *, limit: int) -> PassReport:
-    """Read up to `limit` runs that a webhook announced; nothing but their ids is taken from it.
-
-    Each is asked for once: one that cannot be read now is left to the passes, which find every run. An event that
-    comes while its run is read stays in the inbox, and lets it be read again.
-
-    Raises:
-        DbtCloudError: the account as a whole cannot be asked; the announcements wait.
-        StoreError: the database cannot.
-    """
-    with sync.store.read() as tx:
-        announced = list_announcements(tx, sync.account_key, _EVENTS_AT_ONCE)
-    run_ids = list(dict.fromkeys(event.run_id for event in announced))[:limit]
-    report = PassReport()
-    for collected in sync.fan_out(lambda run_id: collect_run(sync, run_id), run_ids):
-        if collected.run is None:
-            report += PassReport(faults=(f"Run {collected.run_id} was announced: {collected.error}",))
-        else:
-            report += _write(sync, [prepare_run(sync.store, sync.account_key, collected.run)], Way.WEBHOOK)
-        now = sync.store.now()
-        with sync.store.write() as tx:
-            events = (event.event_id for event in announced if event.run_id == collected.run_id)
-            close_events(tx, sync.account_key, events, now)
-    return report
+    return report + write_collected(sync, prepared, Way.POLL)
 
 
 def collect_run(sync: AccountSync, run_id: int) -> Collected:
@@ -228,7 +227,7 @@ def collect_run(sync: AccountSync, run_id: int) -> Collected:
     return Collected(run_id=run_id, run=collected)
 
 
-def _write(sync: AccountSync, prepared: list[PreparedRun], way: Way) -> PassReport:
+def write_collected(sync: AccountSync, prepared: list[PreparedRun], way: Way) -> PassReport:
     """Write several runs in one transaction: a backfill would otherwise spend its time on commits."""
     if not prepared:
         return PassReport()
@@ -254,18 +253,25 @@ def _note_failure(sync: AccountSync, collected: Collected) -> PassReport:
 
 
 def _list_older(sync: AccountSync, query: RunQuery) -> PassReport:
-    return _save_listed(sync, sync.client.each_run(query))
+    return save_listed(sync, _each_run(sync, query))
 
 
 def _list_newest(sync: AccountSync, query: RunQuery) -> PassReport:
-    """List runs up to the newest, and keep the highest id: the next discovery begins there."""
+    """List runs up to the newest, and keep the highest ids: the next discovery begins there."""
     listed: list[int] = []
-    report = _save_listed(sync, _noting_ids(sync.client.each_run(query), listed))
-    known = _read_state(sync).newest_run_id
-    newest = max((*listed, *(() if known is None else (known,))), default=None)
-    if newest != known:
-        _change_state(sync, lambda state: replace(state, newest_run_id=newest))
+    report = save_listed(sync, _noting_ids(_each_run(sync, query), listed))
+    state = _read_state(sync)
+    newest = max((*listed, *(() if state.newest_run_id is None else (state.newest_run_id,))), default=None)
+    overlap = next_overlap(state.overlap_run_id, listed)
+    if (newest, overlap) != (state.newest_run_id, state.overlap_run_id):
+        _change_state(sync, lambda known: replace(known, newest_run_id=newest, overlap_run_id=overlap))
     return report
+
+
+def _each_run(sync: AccountSync, query: RunQuery) -> Iterator[Run]:
+    with sync.store.read() as tx:
+        chosen = get_filter(tx, sync.account_key)
+    return sync.client.each_run(narrow_query(query, chosen))
 
 
 def _noting_ids(runs: Iterable[Run], listed: list[int]) -> Iterator[Run]:
@@ -274,20 +280,32 @@ def _noting_ids(runs: Iterable[Run], listed: list[int]) -> Iterator[Run]:
         yield run
 
 
-def _save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
-    """Save listed runs a page at a time, and mark those that are over as to be collected."""
+def save_listed(sync: AccountSync, runs: Iterable[Run]) -> PassReport:
+    """Save listed runs a page at a time, and mark those that are over as to be collected.
+
+    A run that the filter does not admit is passed over; one that was stored before is read to its end and no further.
+    """
     counts: Counter[str] = Counter()
     for page in _each_page(runs):
         now = sync.store.now()
         with sync.store.write() as tx:
-            for run in page:
+            lock_account(tx, sync.account_key)
+            for run, is_wanted in _admitted(tx, sync.account_key, page):
                 saved = save_run(tx, sync.account_key, run, Way.POLL, now)
                 counts["new"] += saved.is_new
                 counts["updated"] += saved.changed and not saved.is_new
                 if saved.finished_now or saved.is_amended:
-                    pending = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
-                    reopen_artifact(tx, sync.account_key, run.run_id, pending)
+                    reopen_artifact(tx, sync.account_key, run.run_id, _PENDING if is_wanted else _LEFT_OUT)
     return PassReport(runs_new=counts["new"], runs_updated=counts["updated"])
+
+
+def _admitted(tx: Connection, account_key: int, page: list[Run]) -> list[tuple[Run, bool]]:
+    """Give the runs of a page that are to be saved, each with whether the filter admits it."""
+    following = get_following(tx, account_key)
+    judged = [(run, following.wants(run)) for run in page]
+    known = list_known_run_statuses(tx, account_key, [run.run_id for run, is_wanted in judged if not is_wanted])
+    under_way = {run_id for run_id, (status, _) in known.items() if not status.is_finished}
+    return [(run, is_wanted) for run, is_wanted in judged if is_wanted or run.run_id in under_way]
 
 
 def _each_page(runs: Iterable[Run]) -> Iterator[list[Run]]:

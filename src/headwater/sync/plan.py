@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from headwater.collect import CollectedArtifact
+from headwater.dbtcloud.query import RunQuery
 from headwater.errors import DbtCloudError, NotVisible
 from headwater.model.artifact import ArtifactRecord, ArtifactState
+from headwater.model.filter import AccountFilter, Choice
 from headwater.model.run import Run, RunStatus
 from headwater.model.sync import SyncState
 
@@ -41,6 +44,36 @@ def is_structure_due(state: SyncState, now: datetime) -> bool:
 def is_reconcile_due(state: SyncState, now: datetime) -> bool:
     """Whether the trailing window should be compared with dbt Cloud again."""
     return state.last_reconcile_at is None or now - state.last_reconcile_at >= RECONCILE_EVERY
+
+
+def reconcile_window(state: SyncState, now: datetime) -> tuple[datetime, datetime]:
+    """Give the creation times to compare again; they reach back from the last time, so that no pause leaves a gap."""
+    return (state.last_reconcile_at or now) - RECONCILE_WINDOW, now
+
+
+def follow_since(state: SyncState, now: datetime) -> datetime:
+    """Give from when on unfinished runs are followed: days of a pause or an outage do not count."""
+    return (state.last_success_at or now) - FOLLOW_FOR
+
+
+def narrow_query(query: RunQuery, chosen: AccountFilter) -> RunQuery:
+    """Let dbt Cloud leave out what it can: its list takes one project, one environment and one job."""
+    return replace(
+        query,
+        project_id=_only(chosen.projects),
+        environment_id=_only(chosen.environments),
+        job_id=_only(chosen.jobs),
+    )
+
+
+def _only(choice: Choice) -> int | None:
+    return next(iter(choice.ids)) if len(choice.ids) == 1 and not choice.is_exclusion else None
+
+
+def next_overlap(known: int | None, listed: Sequence[int]) -> int | None:
+    """Give the lowest id that the next discovery lists again, from the ids that this one listed in order."""
+    found = listed[-OVERLAP_RUNS:][:1] if len(listed) >= OVERLAP_RUNS or known is None else ()
+    return max((*found, *(() if known is None else (known,))), default=None)
 
 
 def next_backfill_window(state: SyncState, now: datetime) -> tuple[datetime, datetime] | None:

@@ -13,6 +13,7 @@ from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, QueryParameter, RawBody
 
 from headwater.observatory.access import Role
+from headwater.observatory.following import AccountReport
 from headwater.observatory.reports import (
     AccountsReport,
     JobsReport,
@@ -107,6 +108,12 @@ async def jobs_document(request: Request[Any, Any, Any], days: Days = None) -> J
 async def accounts_document(request: Request[Any, Any, Any]) -> AccountsReport:
     """Give every account with its status."""
     return await sync_to_thread(door_of(request).list_accounts)
+
+
+@get("/api/v1/accounts/{account:str}", role=Role.VIEWER, sync_to_thread=True)
+def account_document(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountReport:
+    """Give an account with what is followed of it."""
+    return door_of(request).get_account(account)
 
 
 @get("/api/v1/revision", role=Role.VIEWER, sync_to_thread=True)

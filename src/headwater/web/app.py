@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import api, hooks, login, pages
+from headwater.web import accounts, api, connecting, hooks, login, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -33,7 +33,13 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     pages.runs_page,
     pages.run_page,
     pages.jobs_page,
-    pages.accounts_page,
+    connecting.accounts_page,
+    connecting.connect_account,
+    accounts.account_page,
+    accounts.change_filter,
+    accounts.change_history,
+    accounts.change_token,
+    accounts.pause_or_resume,
     login.login_page,
     login.log_in,
     login.log_out,
@@ -42,6 +48,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.run_document,
     api.jobs_document,
     api.accounts_document,
+    api.account_document,
     api.revision_document,
     api.receive_collected,
     api.health_document,

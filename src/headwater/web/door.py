@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, collecting, jobs, overview, runs, webhooks
+from headwater.observatory import access, accounts, collecting, following, jobs, overview, runs, syncing, webhooks
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
+    from headwater.model.filter import AccountFilter
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
+    from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
     from headwater.observatory.reports import (
         AccountsReport,
+        CheckReport,
         JobsReport,
         OverviewReport,
         ReceiveReport,
@@ -36,6 +39,12 @@ class Door:
     get_run: Callable[[str, int], RunReport]
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
+    get_account: Callable[[str], AccountReport]
+    add_account: Callable[[str, int, str, Secret], object]
+    set_filter: Callable[[str, AccountFilter], AccountReport]
+    set_followed: Callable[..., AccountReport]
+    set_history: Callable[[str, int], None]
+    set_token: Callable[[str, Secret], CheckReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -58,6 +67,14 @@ def open_door(observatory: Observatory) -> Door:
         get_run=partial(runs.get_run, observatory),
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
+        get_account=partial(following.get_account_report, observatory),
+        add_account=lambda name, account_id, url, token: accounts.add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=False
+        ),
+        set_filter=partial(following.set_filter, observatory),
+        set_followed=partial(following.set_followed, observatory),
+        set_history=partial(syncing.widen, observatory),
+        set_token=partial(accounts.set_token, observatory),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),

@@ -68,11 +68,3 @@ def jobs_page(request: Request[Any, Any, Any]) -> Response[str]:
     door, days = door_of(request), read_days(request.query_params)
     revision = door.get_revision()
     return page(request, "jobs.html", report=door.list_jobs(days), revision=revision)
-
-
-@get("/accounts", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
-def accounts_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """Show every account with what its connection says."""
-    door = door_of(request)
-    revision = door.get_revision()
-    return page(request, "accounts.html", report=door.list_accounts(), revision=revision)

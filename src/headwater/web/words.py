@@ -15,7 +15,7 @@ LOOKS = {
     "success": "success", "pass": "success", "connected": "success", "stored": "success",
     "warn": "warn", "failing": "warn", "failed": "warn",
     "error": "error", "fail": "error", "runtime error": "error", "partial success": "error", "rejected": "error",
-    "unreadable": "error",
+    "unreadable": "error", "left out": "skipped",
     "running": "running", "starting": "running", "new": "running", "pending": "running", "queued": "queued",
     "skipped": "skipped", "cancelled": "skipped", "paused": "skipped", "absent": "skipped", "no-op": "skipped",
     "reused": "skipped",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.store.schema.access import api_tokens, login_links, sessions
-from headwater.store.schema.accounts import accounts, environments, jobs, projects
+from headwater.store.schema.accounts import account_filters, accounts, environments, jobs, projects
 from headwater.store.schema.columns import metadata
 from headwater.store.schema.invocations import compiled_codes, executions, freshness_results, invocations
 from headwater.store.schema.nodes import (
@@ -19,6 +19,7 @@ from headwater.store.schema.webhooks import webhook_events, webhooks
 from headwater.store.schema.work import leases, request_budgets, sync_states
 
 __all__ = [
+    "account_filters",
     "accounts",
     "api_tokens",
     "catalog_tables",

@@ -27,6 +27,19 @@ accounts = Table(
     UniqueConstraint("origin", "account_id"),
 )
 
+account_filters = Table(
+    "account_filters",
+    metadata,
+    account(),
+    needed("project_ids", Json(), "'[]'"),
+    Column("excludes_projects", Boolean(), nullable=False, server_default=text("false")),
+    needed("environment_ids", Json(), "'[]'"),
+    Column("excludes_environments", Boolean(), nullable=False, server_default=text("false")),
+    needed("job_ids", Json(), "'[]'"),
+    Column("excludes_jobs", Boolean(), nullable=False, server_default=text("false")),
+    Column("with_ci", Boolean(), nullable=False, server_default=text("true")),
+)
+
 projects = Table(
     "projects",
     metadata,

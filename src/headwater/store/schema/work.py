@@ -12,6 +12,7 @@ sync_states = Table(
     metadata,
     account(),
     Column("newest_run_id", Number()),
+    Column("overlap_run_id", Number()),
     Column("backfill_from", Instant()),
     Column("backfilled_to", Instant()),
     Column("last_success_at", Instant()),

@@ -8,7 +8,8 @@ let isBusy = false;
 let broughtAt = Date.now();
 
 function isTyping() {
-  return Boolean(document.activeElement?.closest("main form"));
+  const fields = [...document.querySelectorAll("main form input")];
+  return Boolean(document.activeElement?.closest("main form")) || fields.some((e) => e.value !== e.defaultValue);
 }
 
 function find(root, id) {
