@@ -14,7 +14,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import Relation
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
-from headwater.observatory.runs import find_run_account
+from headwater.observatory.runs import find_run_account, short_name
 from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.lineage import list_places
@@ -86,16 +86,18 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
 def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
     """Find the nodes that a reference may mean, the best kind of match only.
 
-    A unique_id goes before the name of what is built or its table's dotted name, with or without schema and database;
-    those before any other node's name.
+    A unique_id goes before the name of what is built (`orders`, `orders.v2`, or `shop.orders` of a source) or its
+    table's dotted name, with or without schema and database; those before any other node's name.
     """
     listed = list(rows)
     exact = [row for row in listed if row.unique_id == ref]
     if exact:
         return exact
     table = split_dotted(ref)
-    built = [row for row in listed if row.resource_type in _BUILT and (row.name == ref or _names(table, row.relation))]
-    return built or [row for row in listed if row.name == ref]
+    named = [row for row in listed if row.name == ref or short_name(row.unique_id) == ref]
+    built = [row for row in listed if row.resource_type in _BUILT and _names(table, row.relation)]
+    built += [row for row in named if row.resource_type in _BUILT and row not in built]
+    return built or named
 
 
 def split_dotted(name: str) -> tuple[str, ...]:
@@ -223,10 +225,10 @@ def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundN
     estate = open_estate(shelf, held.place)
     address = held.address(row.unique_id)
     owner = estate.stands_for.get(address)
-    notes = list(shelf.moment.notes)
+    sentence = choice.sentence
     if owner is not None:
-        notes.append(f"{_said(held.place)} imports it; this is the node of the project that owns it.")
-        address, held = owner, estate.of(owner)
+        asked_place, address, held = held.place, owner, estate.of(owner)
+        sentence = f"{_said(held.place)} answers: it owns what {_said(asked_place)} imports."
         row = held.rows[owner.unique_id]
     others = [
         _said(place)
@@ -239,9 +241,9 @@ def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundN
         held=held,
         estate=estate,
         moment=shelf.moment,
-        sentence=choice.sentence,
+        sentence=sentence,
         other_environments=tuple(others),
-        notes=tuple(notes),
+        notes=shelf.moment.notes,
     )
 
 
