@@ -18,6 +18,7 @@ TWINS = {
     "/runs/acme/7.json": "/api/v1/runs/acme/7",
     "/jobs.json": "/api/v1/jobs",
     "/accounts.json": "/api/v1/accounts",
+    "/catalog.json": "/api/v1/catalog",
 }
 
 
@@ -150,7 +151,8 @@ def test_the_real_observatory_answers_behind_every_page(observatory, tokens, ser
     real = open_door(observatory)
     with serve_door(**{field.name: getattr(real, field.name) for field in fields(Door)}) as site:
         answers = {
-            path: site.ask(path, token=tokens["viewer"]) for path in ("/", "/runs", "/jobs", "/accounts", *TWINS)
+            path: site.ask(path, token=tokens["viewer"])
+            for path in ("/", "/runs", "/jobs", "/accounts", "/catalog", *TWINS)
         }
         garbage = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=b"\x00not a run")
 
