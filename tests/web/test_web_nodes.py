@@ -74,9 +74,8 @@ def test_a_name_that_means_several_nodes_lists_them(serve_door, tokens):
     """The answer is 400, and says what could be meant."""
 
     def get_node(_asked, _shown):
-        raise Ambiguous(
-            "'orders' could be 2 nodes.", candidates=("model.a.orders", "model.b.orders"), hint="Narrow it."
-        )
+        candidates = ("model.a.orders", "model.b.orders")
+        raise Ambiguous("'orders' could be 2 nodes.", candidates=candidates, hint="Narrow it.")
 
     with serve_door(get_node=get_node) as site:
         reply = site.ask("/api/v1/nodes?ref=orders", token=tokens["viewer"])

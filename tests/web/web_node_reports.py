@@ -170,15 +170,14 @@ def make_changes(**changes) -> ChangesReport:
         columns_removed=(),
         columns_changed=(),
     )
+    macro = MacroDifference(unique_id="macro.storefront.hours", what="changed", used_by=("model.a", "model.b"))
     facts = {
         "against_run_id": 300_412_977,
         "sentence": "1 node added, 1 node changed, 1 macro changed since the last good run, 300412977.",
         "added": ("model.storefront.campaign_pacing",),
         "removed": ("model.storefront.old",),
         "changed": (changed,),
-        "macros": (
-            MacroDifference(unique_id="macro.storefront.hours", what="changed", used_by=("model.a", "model.b")),
-        ),
+        "macros": (macro,),
     }
     return ChangesReport(**facts | changes)
 

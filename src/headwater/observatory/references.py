@@ -19,6 +19,7 @@ from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.lineage import list_places
 from headwater.store.lineage_rows import LineageRow, PlaceRow
+from headwater.store.values import clean_key
 from headwater.store.writing import Scope
 
 _BUILT = frozenset({"model", "seed", "snapshot", "source", "function"})
@@ -90,7 +91,7 @@ def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
     table's dotted name, with or without schema and database; those before any other node's name.
     """
     listed = list(rows)
-    exact = [row for row in listed if row.unique_id == ref]
+    exact = [row for row in listed if row.unique_id == clean_key(ref)]
     if exact:
         return exact
     table = split_dotted(ref)
@@ -276,7 +277,8 @@ def _narrow(
     if not found:
         names = ", ".join(sorted({name or str(number) for _, number, name in named})[:12])
         hint = f"There are: {names}." if names else "No lineage is stored yet."
-        raise NotKnown(f"No lineage is known of a {noun} {_short(wanted)}.", hint=hint)
+        article = "an" if noun[0] in "aeiou" else "a"
+        raise NotKnown(f"No lineage is known of {article} {noun} {_short(wanted)}.", hint=hint)
     return found
 
 
