@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Subquery, bindparam, func, select, update
+from sqlalchemy import CTE, Connection, FromClause, Subquery, bindparam, func, select, update
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
@@ -166,6 +166,12 @@ def list_parents(
     return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
 
 
+def list_chain(tx: Connection, account_key: int, manifest_key: int) -> dict[int, int]:
+    """Give the depths of a manifest and its bases by key; what stands in a deeper one holds over its base."""
+    chain = _chain(account_key, manifest_key)
+    return {row.manifest_key: row.depth for row in tx.execute(select(chain.c.manifest_key, chain.c.depth))}
+
+
 def list_node_versions(tx: Connection, account_key: int, manifest_key: int) -> dict[int, bytes]:
     """Give the version that each node key has in a manifest."""
     held = _resolved(account_key, manifest_key)
@@ -229,12 +235,7 @@ def _differences(
 
 def _resolved(account_key: int, manifest_key: int) -> Subquery:
     """Rank, for each node, the rows of a manifest's chain; the one of rank 1 holds, and may say: gone."""
-    columns = (manifests.c.manifest_key, manifests.c.base_key, manifests.c.depth)
-    mine = manifests.c.account_key == account_key
-    chain = select(*columns).where(mine, manifests.c.manifest_key == manifest_key).cte("chain", recursive=True)
-    chain = chain.union_all(
-        select(*columns).select_from(manifests.join(chain, manifests.c.manifest_key == chain.c.base_key)).where(mine)
-    )
+    chain = _chain(account_key, manifest_key)
     rank = func.row_number().over(partition_by=manifest_nodes.c.node_key, order_by=chain.c.depth.desc())
     joined = manifest_nodes.join(chain, manifest_nodes.c.manifest_key == chain.c.manifest_key)
     return (
@@ -242,6 +243,16 @@ def _resolved(account_key: int, manifest_key: int) -> Subquery:
         .select_from(joined)
         .where(manifest_nodes.c.account_key == account_key)
         .subquery()
+    )
+
+
+def _chain(account_key: int, manifest_key: int) -> CTE:
+    """Give a manifest and its bases, with their depths."""
+    columns = (manifests.c.manifest_key, manifests.c.base_key, manifests.c.depth)
+    mine = manifests.c.account_key == account_key
+    chain = select(*columns).where(mine, manifests.c.manifest_key == manifest_key).cte("chain", recursive=True)
+    return chain.union_all(
+        select(*columns).select_from(manifests.join(chain, manifests.c.manifest_key == chain.c.base_key)).where(mine)
     )
 
 

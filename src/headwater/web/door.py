@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, collecting, following, jobs, overview, runs, syncing, webhooks
+from headwater.observatory import (
+    access,
+    accounts,
+    catalog,
+    collecting,
+    following,
+    impact,
+    jobs,
+    nodes,
+    overview,
+    runs,
+    syncing,
+    webhooks,
+)
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -15,8 +28,11 @@ if TYPE_CHECKING:
     from headwater.model.filter import AccountFilter
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
+    from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
+    from headwater.observatory.references import NodeQuestion
     from headwater.observatory.reports import (
         AccountsReport,
         CheckReport,
@@ -45,6 +61,9 @@ class Door:
     set_followed: Callable[..., AccountReport]
     set_history: Callable[[str, int], None]
     set_token: Callable[[str, Secret], CheckReport]
+    get_node: Callable[[NodeQuestion, bool], NodeReport]
+    get_impact: Callable[[NodeQuestion, bool], ImpactReport]
+    list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -75,6 +94,9 @@ def open_door(observatory: Observatory) -> Door:
         set_followed=partial(following.set_followed, observatory),
         set_history=partial(syncing.widen, observatory),
         set_token=partial(accounts.set_token, observatory),
+        get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
+        get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
+        list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),
