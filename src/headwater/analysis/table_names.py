@@ -139,10 +139,12 @@ def _split(text: str) -> list[Part]:
     """Split at the dots outside of quotes; what stands around or after quotes makes a part that is taken as it is."""
     parts = []
     at = 0
+    last = {opening: text.rfind(closing) for opening, closing in ('""', "``", "[]")}
     while at <= len(text):
         while at < len(text) and text[at].isspace():
             at += 1
-        quoted = _QUOTED.match(text, at)
+        is_closed = last.get(text[at : at + 1], -1) > at
+        quoted = _QUOTED.match(text, at) if is_closed else None
         end = quoted.end() if quoted is not None else at
         while end < len(text) and text[end].isspace():
             end += 1
