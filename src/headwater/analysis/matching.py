@@ -97,6 +97,22 @@ def find_matches(table: str, nodes: Sequence[TableNode], overrides: Iterable[Ove
     return Found(matches=matches, near=near, unknown=(*forgotten, *unknown))
 
 
+def is_same_name(one: str, other: str, adapter: str | None) -> bool:
+    """Tell whether two ways of writing have the same parts."""
+    known = read_table_name(one)[:1]
+    return any(_has_same_parts(name, reading, adapter) for name in known for reading in read_table_name(other))
+
+
+def is_part_of(table: str, known: TableName, adapter: str | None) -> bool:
+    """Tell whether a written name is a full name of a warehouse, or the end of it."""
+    full = [real_name(part, adapter) for part in known.parts]
+    for reading in read_table_name(table):
+        asked = [real_name(part, adapter) for part in reading.parts]
+        if asked == full[-len(asked) :]:
+            return True
+    return False
+
+
 def _say_unreadable(table: str) -> str:
     if not table.strip():
         return "No table was named."

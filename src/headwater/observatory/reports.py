@@ -46,6 +46,7 @@ class AccountSummary:
     rate_limited: int
     hours: tuple[int, ...] = ()
     backfill: BackfillProgress | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

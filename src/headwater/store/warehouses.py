@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from headwater.model.node import CatalogColumn, Relation
 from headwater.model.warehouse import WarehouseTable
@@ -88,6 +88,12 @@ def list_warehouse_tables(tx: Connection, warehouse: Warehouse) -> list[Warehous
         )
         for row in tx.execute(query)
     ]
+
+
+def count_warehouse_tables(tx: Connection, warehouse: Warehouse) -> int:
+    """Count what the last reading found."""
+    query = select(func.count()).select_from(warehouse_tables).where(*_within(warehouse))
+    return int(tx.execute(query).scalar_one())
 
 
 def _facts(table: WarehouseTable) -> dict[str, Any]:

@@ -42,6 +42,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.run_document,
     api.jobs_document,
     api.accounts_document,
+    api.match_document,
     api.revision_document,
     api.receive_collected,
     api.health_document,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, collecting, jobs, overview, runs, webhooks
+from headwater.observatory import access, accounts, collecting, jobs, matching, overview, runs, webhooks
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.matching import MatchReport
     from headwater.observatory.reports import (
         AccountsReport,
         JobsReport,
@@ -36,6 +37,7 @@ class Door:
     get_run: Callable[[str, int], RunReport]
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
+    match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -58,6 +60,9 @@ def open_door(observatory: Observatory) -> Door:
         get_run=partial(runs.get_run, observatory),
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
+        match_table=lambda table, account, project, environment: matching.match_table(
+            observatory, table, account=account, project=project, environment=environment
+        ),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),
