@@ -76,7 +76,7 @@ def _opened(path: str) -> Iterator[Any]:
     except duckdb.Error as error:
         said = " ".join(str(error).split())[:300]
         # Another process holds the file's lock, or this one has it open for writing.
-        if "lock" in said or "different configuration" in said:
+        if "Conflicting lock" in said or "set lock on file" in said or "different configuration" in said:
             raise WarehouseBusy(
                 f"{path} is busy: another process writes to it.", hint="Try again when it is done."
             ) from None
