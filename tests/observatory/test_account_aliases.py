@@ -14,7 +14,8 @@ from headwater.dbtcloud.origin import is_same_region
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.account import AccountAddress
 from headwater.model.run import Run, RunStatus
-from headwater.observatory.accounts import list_accounts
+from headwater.model.secret import Secret
+from headwater.observatory.accounts import add_account, list_accounts
 from headwater.observatory.aliases import add_alias, find_sibling, get_aliases, remove_alias, take_over
 from headwater.observatory.collecting import receive
 from headwater.observatory.holder import Observatory
@@ -132,6 +133,22 @@ def test_connecting_takes_over_what_the_sdk_told_before(observatory: Observatory
     assert get_aliases(observatory, "seven").aliases == ("https://cloud.getdbt.com",)
     assert send(observatory, "https://cloud.getdbt.com", account_id=77, run_id=9) == "seven"
     assert refresh_warehouse(observatory, "duck").tables == 1
+
+
+def test_account_add_takes_over_an_account_that_was_given_its_address(tmp_path: Path) -> None:
+    """`account add` under an alias of an account without a token connects that account, runs included."""
+    with running_cloud() as cloud, watching(cloud, tmp_path, accounts=0) as here:
+        (first, _) = cloud.simulator.accounts
+        sent_to = send(here, "https://dbt.acme.example", account_id=first.id)
+        add_alias(here, sent_to, cloud.simulator.url)
+
+        summary, _ = add_account(
+            here, "first", account_id=first.id, url=cloud.simulator.url, token=Secret(first.token), allow_private=True
+        )
+
+        assert (summary.runs, summary.aliases) == (1, ("https://dbt.acme.example",))
+        assert [row.account for row in list_accounts(here).accounts] == ["first"]
+        assert make_pass(here, "first").runs_new > 1
 
 
 def test_no_request_ever_goes_to_an_alias(tmp_path: Path) -> None:

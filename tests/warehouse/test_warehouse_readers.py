@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import psycopg
 import pytest
 
+from duckdb_files import held
 from headwater.errors import WarehouseBusy, WarehouseError, WrongUse
 from headwater.model.node import Relation
 from headwater.model.secret import Secret
@@ -19,14 +17,6 @@ from headwater.model.warehouse import WarehouseTable
 from headwater.warehouse.address import WarehouseKind, read_warehouse_address
 from headwater.warehouse.reading import WAITS, read_warehouse
 from postgres import PostgresServer
-
-HOLD = """
-import sys, duckdb
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.read()
-connection.close()
-"""
 
 
 @pytest.fixture
@@ -40,18 +30,6 @@ def shop(tmp_path: Path) -> Path:
         connection.execute('CREATE SCHEMA "od.d"')
         connection.execute('CREATE TABLE "od.d"."🐟 ""x""" (a VARCHAR)')
     return path
-
-
-@contextmanager
-def held(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Let another process hold the file for writing, until its standard input is closed."""
-    command = [sys.executable, "-c", HOLD, str(path)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "held\n"
-        yield process
-    finally:
-        process.communicate()
 
 
 def read_duckdb_file(path: Path, sleep=lambda _seconds: None, **options) -> tuple[WarehouseTable, ...]:
