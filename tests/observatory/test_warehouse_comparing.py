@@ -69,8 +69,8 @@ def test_a_duckdb_file_is_read_and_compared(observatory: Observatory, shop: Path
     ]
     assert (report.owned, report.elsewhere) == (1, 1)
     assert report.sentence == (
-        "duck holds 2 tables: 1 are dbt's, 1 are nobody's. 1 nodes have no table, 2 columns differ. "
-        "1 nodes are in databases that it does not cover. Answered from shop in Production (production)."
+        "duck holds 2 tables: 1 of dbt, 1 of nobody. Nodes without a table: 1. Columns that differ: 2. "
+        "Nodes in databases that it does not cover: 1. Answered from shop in Production (production)."
     )
 
 

@@ -18,7 +18,7 @@ import web_reports
 
 from headwater.config import Settings
 from headwater.errors import NotKnown
-from headwater.observatory import access, webhooks
+from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.reports import ReceiveReport
@@ -90,6 +90,9 @@ def door(observatory: Observatory) -> Door:
         get_run=get_run,
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
+        match_table=lambda table, account, project, environment: matching.match_table(
+            observatory, table, account=account, project=project, environment=environment
+        ),
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),

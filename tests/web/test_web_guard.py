@@ -24,6 +24,7 @@ ROUTES = {
     ("GET", "/api/v1/runs/{account:str}/{run_id:int}"): READING,
     ("GET", "/api/v1/jobs"): READING,
     ("GET", "/api/v1/accounts"): READING,
+    ("GET", "/api/v1/match"): READING,
     ("GET", "/api/v1/revision"): READING,
     ("GET", "/api/v1/openapi"): READING,
     ("GET", "/api/v1/openapi/openapi.json"): READING,

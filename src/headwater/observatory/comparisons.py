@@ -90,8 +90,10 @@ def compare_warehouse(
     with observatory.store.read() as tx:
         declared = _tables_of_dbt(read_place_nodes(tx, chosen).declared)
     found = compare_tables(tables, declared, warehouse.kind)
-    nobody = f" No project of {owner.name} is built on {warehouse.kind}." if not chosen else ""
-    return _report(observatory, warehouse.name, tables, found, chosen, read_at=warehouse.read_at, note=nobody)
+    where = say_places(chosen, is_asked=bool(environment))
+    if not chosen:
+        where = f"No project of {owner.name} is built on {warehouse.kind}."
+    return _report(observatory, warehouse.name, tables, found, chosen, read_at=warehouse.read_at, where=where)
 
 
 def compare_catalogs(
@@ -121,7 +123,8 @@ def compare_catalogs(
             found = found.with_more(compare_catalog(held, mine))
     if newest is None:
         raise NotKnown("No catalog is stored.", hint="Let a job generate docs, or ingest after dbt docs generate.")
-    return _report(observatory, "dbt's catalogs", tables, found, chosen, read_at=newest, note="")
+    where = say_places(chosen, is_asked=bool(environment))
+    return _report(observatory, "The catalog of dbt", tables, found, chosen, read_at=newest, where=where)
 
 
 def _tables_of_dbt(declared: Sequence[DeclaredNode]) -> list[DeclaredNode]:
@@ -137,11 +140,11 @@ def _report(
     places: Sequence[Place],
     *,
     read_at: datetime | None,
-    note: str,
+    where: str,
 ) -> ComparisonReport:
     return ComparisonReport(
         source=source,
-        sentence=f"{_say(source, len(tables), found)}{note} {say_places(places)}",
+        sentence=f"{_say(source, len(tables), found)} {where}",
         tables=len(tables),
         owned=found.owned,
         unowned=tuple(_unowned(table) for table in found.unowned),
@@ -174,10 +177,10 @@ def _report(
 
 
 def _say(source: str, tables: int, found: Comparison) -> str:
-    elsewhere = f" {len(found.elsewhere)} nodes are in databases that it does not cover." if found.elsewhere else ""
+    elsewhere = f" Nodes in databases that it does not cover: {len(found.elsewhere)}." if found.elsewhere else ""
     return (
-        f"{source} holds {tables} tables: {found.owned} are dbt's, {len(found.unowned)} are nobody's. "
-        f"{len(found.missing)} nodes have no table, {len(found.differing)} columns differ.{elsewhere}"
+        f"{source} holds {tables} tables: {found.owned} of dbt, {len(found.unowned)} of nobody. "
+        f"Nodes without a table: {len(found.missing)}. Columns that differ: {len(found.differing)}.{elsewhere}"
     )
 
 

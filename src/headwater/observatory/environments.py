@@ -102,17 +102,19 @@ def read_place_nodes(tx: Connection, places: Sequence[Place]) -> PlaceNodes:
     return PlaceNodes(declared=tuple(declared))
 
 
-def say_places(places: Iterable[Place]) -> str:
-    """Say which environments answered."""
-    names = [_say_place(place) for place in places]
+def say_places(places: Iterable[Place], *, is_asked: bool) -> str:
+    """Say which environments answered, and whether as production where none was asked for."""
+    names = [_say_place(place, is_asked=is_asked) for place in places]
     shown = ", ".join(names[:3])
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"Answered from {shown}{more}." if names else "No project has been parsed yet."
 
 
-def _say_place(place: Place) -> str:
+def _say_place(place: Place, *, is_asked: bool) -> str:
     where = f"{place.project or 'an unnamed project'} in {place.environment or 'an unnamed environment'}"
-    return f"{where} (production)" if place.is_production else where
+    if place.is_production:
+        return f"{where} (production)"
+    return where if is_asked else f"{where} (it has no production environment)"
 
 
 def _place(

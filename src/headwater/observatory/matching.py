@@ -117,7 +117,7 @@ def match_table(
         table=name,
         matches=tuple(_match(one, chosen) for one in found.matches),
         near=tuple(near),
-        sentence=_say(name, found, chosen, near, sightings),
+        sentence=_say(name, found, say_places(chosen, is_asked=bool(environment)), near, sightings),
         is_ambiguous=found.is_ambiguous,
         unknown=found.unknown,
         environments=tuple(_matched_place(place) for place in chosen),
@@ -156,11 +156,10 @@ def _find_sightings(tx: Connection, table: str, account_keys: set[int]) -> list[
 def _say(
     table: str,
     found: Found,
-    places: Sequence[Place],
+    where: str,
     near: Sequence[NearTable],
     sightings: Sequence[TableSighting],
 ) -> str:
-    where = say_places(places)
     shown = say_name(table)
     if found.is_ambiguous:
         count = sum(match.confidence == found.matches[0].confidence for match in found.matches)
