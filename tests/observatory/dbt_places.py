@@ -34,12 +34,10 @@ def make_table(unique_id: str, relation_name: str, columns: tuple[Column, ...] =
     """Make a node with a relation as dbt writes it."""
     kind, *_, name = unique_id.split(".")
     database, schema, identifier = (part.strip('"') for part in relation_name.split("."))
-    relation = Relation(database, schema, identifier)
     version = hashlib.blake2b(f"{unique_id}{relation_name}{columns}".encode(), digest_size=16).digest()
     usual = {"resource_type": kind, "name": name, "version": version, "materialized": "table"}
-    return Node(
-        **{**usual, **facts}, unique_id=unique_id, relation=relation, relation_name=relation_name, columns=columns
-    )
+    usual["relation"] = Relation(database, schema, identifier)
+    return Node(**{**usual, **facts}, unique_id=unique_id, relation_name=relation_name, columns=columns)
 
 
 def save_place(

@@ -200,6 +200,25 @@ def test_what_is_removed_is_gone(observatory: Observatory, shop: Path) -> None:
         remove_warehouse(observatory, "duck")
 
 
+def test_the_failures_that_a_test_keeps_are_not_nobodys(observatory: Observatory, shop: Path) -> None:
+    """A table that a test stores its failures in belongs to the test, and one that is not there is not missed."""
+    audits = tuple(
+        make_table(f"test.shop.{name}", f'"shop"."audit"."{name}"', relation=None) for name in ("kept", "passed")
+    )
+    save_place(observatory, (*NODES, *audits))
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("CREATE SCHEMA audit")
+        connection.execute("CREATE TABLE audit.kept (id INTEGER)")
+    add_warehouse(observatory, "duck", account="acme", url=str(shop), allow_private=True)
+
+    report = compare_warehouse(observatory, "duck")
+    found = match_table(observatory, "shop.audit.kept")
+
+    assert [row.table for row in report.unowned] == ["legacy"]
+    assert [row.unique_id for row in report.missing] == ["model.shop.gone"]
+    assert [(row.unique_id, row.confidence) for row in found.matches] == [("test.shop.kept", 1.0)]
+
+
 def test_dbt_catalogs_are_compared_without_a_warehouse(observatory: Observatory) -> None:
     """What `dbt docs generate` stored tells the nodes without a table and the columns that differ."""
     scope = save_place(observatory, NODES)

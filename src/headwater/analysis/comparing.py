@@ -81,7 +81,7 @@ def compare_tables(tables: Sequence[WarehouseTable], declared: Sequence[Declared
             differing += list(compare_columns(one, found[0].columns))
         elif len(names) == 3 and names[0] not in databases:
             elsewhere.append(one.node)
-        else:
+        elif one.node.resource_type != "test":  # a test leaves a table only where it failed
             missing.append(one.node)
     unowned = tuple(table for table in tables if id(table) not in owned and not _is_made_by_dbt(table, by_place, kind))
     return Comparison(
@@ -101,8 +101,9 @@ def compare_catalog(held: Mapping[str, CatalogTable], declared: Sequence[Declare
         if one.node.unique_id in held
         for difference in compare_columns(one, held[one.node.unique_id].columns)
     ]
-    missing = tuple(one.node for one in declared if one.node.unique_id not in held)
-    return Comparison(owned=len(declared) - len(missing), missing=missing, differing=tuple(differing))
+    absent = [one.node for one in declared if one.node.unique_id not in held]
+    missing = tuple(node for node in absent if node.resource_type != "test")
+    return Comparison(owned=len(declared) - len(absent), missing=missing, differing=tuple(differing))
 
 
 def compare_columns(declared: DeclaredNode, found: Iterable[CatalogColumn]) -> Iterator[ColumnDifference]:

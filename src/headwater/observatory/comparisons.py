@@ -129,7 +129,12 @@ def compare_catalogs(
 
 def _tables_of_dbt(declared: Sequence[DeclaredNode]) -> list[DeclaredNode]:
     """Leave out what is no table: functions, ephemeral models."""
-    return [one for one in declared if one.node.relation is not None and one.node.resource_type != "function"]
+    return [
+        one
+        for one in declared
+        if (one.node.relation is not None or one.node.relation_name is not None)
+        and one.node.resource_type != "function"
+    ]
 
 
 def _report(

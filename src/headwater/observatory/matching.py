@@ -15,7 +15,7 @@ from headwater.observatory.environments import Place, choose_places, read_place_
 from headwater.observatory.holder import Observatory
 from headwater.store import overrides as stored
 from headwater.store.values import clean_text
-from headwater.store.warehouses import list_warehouse_tables, list_warehouses
+from headwater.store.warehouses import list_table_names, list_warehouses
 
 _LONGEST_SHOWN = 120
 
@@ -137,7 +137,7 @@ def _find_sightings(tx: Connection, table: str, account_keys: set[int]) -> list[
     """Find the tables of this name among those that were read of the accounts' warehouses."""
     found = []
     for warehouse in list_warehouses(tx, account_keys):
-        for held in list_warehouse_tables(tx, warehouse):
+        for held in list_table_names(tx, warehouse):
             texts = [held.relation.database, held.relation.schema, held.relation.identifier]
             name = TableName(parts=tuple(Part(text, True) for text in texts if text))
             if is_part_of(table, name, warehouse.kind):

@@ -25,7 +25,7 @@ from headwater.store.writing import Scope, insert_rows, lock_account, next_key, 
 
 _DEEPEST = 16
 
-_WITH_RELATION = ("model", "seed", "snapshot", "source", "function")
+_WITH_RELATION = ("model", "seed", "snapshot", "source", "function", "test")
 _decode_relation = msgspec.msgpack.Decoder(NodeRelation).decode
 
 
@@ -158,11 +158,15 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
 
 
 def list_relations(tx: Connection, account_key: int, manifest_key: int) -> list[NodeRelation]:
-    """List what a manifest holds that may be a table, ephemeral models included, without reading whole nodes."""
+    """List what a manifest holds that may be a table, without reading whole nodes.
+
+    Ephemeral models are among them, and tests that keep their failures in a table.
+    """
     held = _resolved(account_key, manifest_key)
     query = select(node_versions.c.body).select_from(_with_versions(held, account_key))
     rows = tx.execute(query.where((held.c.rank == 1) & nodes.c.resource_type.in_(_WITH_RELATION)))
-    return [_decode_relation(body) for body in rows.scalars()]
+    found = (_decode_relation(body) for body in rows.scalars())
+    return [one for one in found if one.resource_type != "test" or one.relation_name is not None]
 
 
 def list_parents(

@@ -96,6 +96,22 @@ def count_warehouse_tables(tx: Connection, warehouse: Warehouse) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def list_table_names(tx: Connection, warehouse: Warehouse) -> list[WarehouseTable]:
+    """List what the last reading found, without the columns."""
+    columns = warehouse_tables.c
+    wanted = [columns.database_name, columns.schema_name, columns.identifier, columns.kind]
+    query = select(*wanted, columns.row_count, columns.altered_at).where(*_within(warehouse))
+    return [
+        WarehouseTable(
+            relation=Relation(row.database_name, row.schema_name, row.identifier),
+            kind=row.kind,
+            row_count=row.row_count,
+            altered_at=row.altered_at,
+        )
+        for row in tx.execute(query.order_by(columns.table_key))
+    ]
+
+
 def _facts(table: WarehouseTable) -> dict[str, Any]:
     return {
         "database_name": table.relation.database,
