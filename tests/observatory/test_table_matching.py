@@ -81,6 +81,23 @@ def test_one_name_in_two_projects_is_ambiguous_until_narrowed(observatory: Obser
     assert [(row.unique_id, row.confidence) for row in one.matches] == [("model.eu.orders", 0.9)]
 
 
+def test_a_model_that_another_project_refers_to_is_one_node(observatory: Observatory) -> None:
+    """A mesh reference repeats a model in the manifest of the other project; its own project answers, alone."""
+    save_place(observatory, (ORDERS,), project=(9, "eu"), environment=(8, "Production"))
+
+    found = match_table(observatory, "shop.main.orders")
+    narrowed = match_table(observatory, "shop.main.orders", project="eu")
+    near = match_table(observatory, "shop.main.order")
+
+    assert [(row.unique_id, row.confidence, row.project) for row in found.matches] == [
+        ("model.shop.orders", 1.0, "shop")
+    ]
+    assert [(row.unique_id, row.confidence, row.project) for row in narrowed.matches] == [
+        ("model.shop.orders", 1.0, "eu")
+    ]
+    assert [(row.unique_id, row.project) for row in near.near] == [("model.shop.orders", "shop")]
+
+
 def test_what_a_person_says_holds_until_it_is_forgotten(observatory: Observatory) -> None:
     """An override answers every way of writing the name, in its environment only, and is gone when forgotten."""
     before = match_table(observatory, "raw.legacy.orders")
@@ -111,7 +128,7 @@ def test_an_override_survives_that_dbt_forgets_the_node(observatory: Observatory
 
 def test_only_what_is_known_can_be_said(observatory: Observatory) -> None:
     """An unknown node, one that several environments know, and a name that is none are refused."""
-    save_place(observatory, (ORDERS,), project=(9, "eu"), environment=(8, "Production"))
+    save_place(observatory, (DEV_ORDERS,), project=(9, "eu"), environment=(8, "Production"))
 
     with pytest.raises(NotKnown, match=r"model\.shop\.nope"):
         set_override(observatory, "a.b.c", "model.shop.nope")

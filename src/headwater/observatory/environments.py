@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from headwater.analysis.comparing import DeclaredNode
-from headwater.analysis.table_nodes import TableNode
+from headwater.analysis.table_nodes import TableNode, say_relation
 from headwater.errors import NotKnown
 from headwater.model.account import Environment, Project
 from headwater.observatory.holder import Observatory, get_account
@@ -80,7 +80,11 @@ def choose_places(
 
 
 def read_place_nodes(tx: Connection, places: Sequence[Place]) -> PlaceNodes:
-    """Read the nodes of some places with what they declare of their columns."""
+    """Read the nodes of some places with what they declare of their columns.
+
+    A project that refers to another one's models has them in its manifest too: such a mention is left out where the
+    project it belongs to is among the places and puts it into the same relation.
+    """
     declared = [
         DeclaredNode(
             node=TableNode(
@@ -99,7 +103,19 @@ def read_place_nodes(tx: Connection, places: Sequence[Place]) -> PlaceNodes:
         for index, place in enumerate(places)
         for row in list_relations(tx, place.scope.account_key, place.manifest.manifest_key)
     ]
-    return PlaceNodes(declared=tuple(declared))
+    owned = {_identity(one.node) for one in declared if _is_own(one.node, places)}
+    return PlaceNodes(
+        declared=tuple(one for one in declared if _is_own(one.node, places) or _identity(one.node) not in owned)
+    )
+
+
+def _is_own(node: TableNode, places: Sequence[Place]) -> bool:
+    package = node.unique_id.split(".")[1:2]
+    return package == [places[node.place].manifest.project_name]
+
+
+def _identity(node: TableNode) -> tuple[str, str, str]:
+    return node.account, node.unique_id, say_relation(node)
 
 
 def say_places(places: Iterable[Place], *, is_asked: bool) -> str:
