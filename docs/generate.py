@@ -26,8 +26,12 @@ from headwater.cli.app import app
 from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
 from headwater.observatory import node_reports, reports
+from headwater.observatory.aliases import AliasReport
+from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
+from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
+from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
 from headwater.observatory.webhooks import WebhookReport
 from headwater.sdk import CollectResult, CoreResult
 from headwater.web.api import Revision
@@ -69,6 +73,11 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (CoreResult, "`collect_data_from_dbt_core(…)`"),
     (AccountReport, "`headwater account show NAME --json`, as of `filter`, `pause` and `resume`"),
     (WebhookReport, "`headwater account webhook NAME --json`"),
+    (AliasReport, "`headwater account alias NAME HOST --json`"),
+    (MatchReport, "`headwater match TABLE --json`"),
+    (WarehousesReport, "`headwater warehouse list --json`"),
+    (WarehouseSummary, "`headwater warehouse add … --json`"),
+    (ComparisonReport, "`headwater warehouse read NAME --json`, `… compare NAME --json`, `… catalog --json`"),
     (reports.StoreSummary, "`headwater demo --once --json`"),
     (reports.TokenSummary, '`headwater token list --json`, as `{"tokens": […]}`'),
     (reports.OverviewReport, ""),

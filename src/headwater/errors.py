@@ -20,6 +20,8 @@ HeadwaterError
 │   ├── StoreBusy               locked by somebody else
 │   ├── StoreFull               no space left
 │   └── StoreUnavailable        not there, refused, or of another version
+├── WarehouseError              a warehouse could not be read: exit status 3
+│   └── WarehouseBusy           somebody else holds its file
 ├── SecretUnavailable           the key is missing, open to others, or does not fit: exit status 3
 ├── ServerUnreachable           HEADWATER_URL did not take what the SDK sent
 └── Stopping                    the process was told to end; whatever waits gives up
@@ -138,6 +140,14 @@ class StoreFull(StoreError):
 
 class StoreUnavailable(StoreError):
     """The database is not there, refuses us, or has a schema of another version."""
+
+
+class WarehouseError(HeadwaterError):
+    """A warehouse could not be reached or read."""
+
+
+class WarehouseBusy(WarehouseError):
+    """Somebody else holds the warehouse for longer than we wait."""
 
 
 class SecretUnavailable(HeadwaterError):

@@ -19,7 +19,7 @@ import web_reports
 
 from headwater.config import Settings
 from headwater.errors import NotKnown
-from headwater.observatory import access, webhooks
+from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.reports import CheckReport, ReceiveReport
@@ -101,6 +101,9 @@ def door(observatory: Observatory) -> Door:
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
+        match_table=lambda table, account, project, environment: matching.match_table(
+            observatory, table, account=account, project=project, environment=environment
+        ),
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),

@@ -146,6 +146,30 @@ def test_the_openapi_document_describes_every_document(site, tokens):
     assert names == {*RunFilter.__dataclass_fields__, "limit", "offset"}
 
 
+def test_a_match_is_asked_and_described(serve_door, site, tokens):
+    """The table and what narrows the question reach it as written; hostile names are answered, none is refused."""
+    asked = []
+
+    def match_table(*question):
+        asked.append(question)
+        raise WrongUse("asked")
+
+    with serve_door(match_table=match_table) as door:
+        door.ask("/api/v1/match?table=%22a.b%22.c&account=acme&environment=", token=tokens["viewer"])
+    hostile = [
+        site.ask(f"/api/v1/match?table={name}", token=tokens["viewer"])
+        for name in ("", "%22", "%00", "%F0%9F%92%A5.%60", "x" * 10_000, "%ff")
+    ]
+    unnamed = site.ask("/api/v1/match", token=tokens["viewer"])
+    described = site.ask("/api/v1/openapi", token=tokens["viewer"]).json["paths"]["/api/v1/match"]["get"]
+
+    assert asked == [('"a.b".c', "acme", None, None)]
+    assert [reply.status for reply in hostile] == [200] * 6
+    assert [(reply.json["matches"], reply.json["near"]) for reply in hostile] == [([], [])] * 6
+    assert unnamed.status == 400
+    assert {one["name"] for one in described["parameters"]} == {"table", "account", "project", "environment"}
+
+
 def test_the_real_observatory_answers_behind_every_page(observatory, tokens, serve_door):
     """With nothing connected yet, the real questions answer every page and document."""
     real = open_door(observatory)

@@ -39,6 +39,7 @@ ROUTES = {
     ("GET", "/api/v1/jobs"): READING,
     ("GET", "/api/v1/accounts"): READING,
     ("GET", "/api/v1/accounts/{account:str}"): READING,
+    ("GET", "/api/v1/match"): READING,
     ("GET", "/api/v1/revision"): READING,
     ("GET", "/api/v1/openapi"): READING,
     ("GET", "/api/v1/openapi/openapi.json"): READING,

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from headwater.cli import accounts, dbt, demo, following, nodes, runs, serving, syncing, tokens, webhooks
+from headwater.cli import (
+    accounts,
+    aliases,
+    dbt,
+    demo,
+    following,
+    matching,
+    nodes,
+    runs,
+    serving,
+    syncing,
+    tokens,
+    warehouses,
+    webhooks,
+)
 from headwater.cli.printing import console_errors
 from headwater.errors import Ambiguous, CheckFailed, ConfigurationInvalid, HeadwaterError
 
@@ -20,9 +34,11 @@ app = typer.Typer(
 )
 following.add_commands(accounts.app)
 webhooks.add_commands(accounts.app)
+aliases.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
+app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
-for family in (runs, nodes, syncing, dbt, serving, demo):
+for family in (runs, nodes, matching, syncing, dbt, serving, demo):
     family.add_commands(app)
 
 

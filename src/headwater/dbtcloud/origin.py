@@ -18,6 +18,12 @@ _LONGEST_HOST = 253
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Metadata addresses that lie outside every private network: Azure's."""
+_OLDER = {
+    "us1.dbt.com": "https://cloud.getdbt.com",
+    "eu1.dbt.com": "https://emea.dbt.com",
+    "au1.dbt.com": "https://au.dbt.com",
+}
+"""The addresses that all accounts of a region shared before each had its own, as https://ab123.us1.dbt.com."""
 _PRIVATE_NAMES = (".localhost", ".local", ".internal", ".intranet", ".lan", ".home.arpa")
 
 
@@ -42,6 +48,14 @@ def read_origin(url: str, *, allow_private: bool = True, allow_http: bool = Fals
             hint="Such an account can only be connected from the command line or the configuration.",
         )
     return f"{scheme}://{host}" if port in {None, 443 if scheme == "https" else 80} else f"{scheme}://{host}:{port}"
+
+
+def is_same_region(origin: str, other: str) -> bool:
+    """Tell whether one is an account's access URL and the other the older address of the region it lies in.
+
+    Within a region an account's id means one account only, so that these two and an id name the same account.
+    """
+    return _older_address(origin) == other or _older_address(other) == origin
 
 
 def is_private_origin(origin: str) -> bool:
@@ -69,6 +83,12 @@ def is_private_address(address: Address) -> bool:
         if inner:
             return is_private_address(inner)
     return not address.is_global or address.is_multicast or address in _METADATA
+
+
+def _older_address(origin: str) -> str | None:
+    parts = urlsplit(origin)
+    region = parts.netloc.partition(".")[2]
+    return _OLDER.get(region) if parts.scheme == "https" else None
 
 
 def _split(url: str) -> SplitResult:

@@ -95,6 +95,18 @@ class Node(Struct, frozen=True, gc=False, kw_only=True):
     freshness: FreshnessRule | None = None
 
 
+class NodeRelation(Struct, frozen=True, gc=False, kw_only=True):
+    """Where a node is in the warehouse, and what it declares of its columns; the rest of it is left out."""
+
+    unique_id: str
+    resource_type: str
+    name: str
+    relation: Relation | None = None
+    relation_name: str | None = None
+    materialized: str | None = None
+    columns: tuple[Column, ...] = ()
+
+
 class Macro(Struct, frozen=True, gc=False, kw_only=True):
     """A macro as one manifest declares it; `version` is the hash of its code."""
 

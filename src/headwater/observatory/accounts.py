@@ -15,12 +15,14 @@ from headwater.errors import CheckFailed, DbtCloudError, NotKnown, OriginRefused
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
+from headwater.observatory.aliases import find_sibling, take_over
 from headwater.observatory.filtering import describe_filter
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import AccountsReport, AccountSummary, BackfillProgress, CheckLine, CheckReport
 from headwater.observatory.sentences import say_span
 from headwater.observatory.webhooks import list_ours
 from headwater.store import accounts as stored
+from headwater.store.aliases import find_account_by_any_address, list_aliases
 from headwater.store.filters import get_filter
 from headwater.store.inventory import list_account_jobs, list_projects
 from headwater.store.rows import Account, RunCount
@@ -51,12 +53,13 @@ def add_account(
     except OriginRefused as error:
         raise WrongUse(error.message, hint=error.hint) from None
     with observatory.store.read() as tx:
-        by_name, by_address = stored.find_account(tx, name), stored.find_account_by_address(tx, address)
+        by_name, by_address = stored.find_account(tx, name), find_account_by_any_address(tx, address)
+        by_address = by_address or find_sibling(tx, address)
     if by_name is not None:
         raise WrongUse(f"There is an account {name!r} already.", hint="Choose another name, or use set-token.")
     if by_address is not None and by_address.has_token:
         raise WrongUse(
-            f"Account {account_id} of {address.origin} is connected already, as {by_address.name!r}.",
+            f"Account {account_id} of {by_address.address.origin} is connected already, as {by_address.name!r}.",
             hint=f"Run 'headwater account set-token {by_address.name}' to replace its token.",
         )
     check = _report(check_connection(observatory.unsaved_client(address, token)))
@@ -64,6 +67,8 @@ def add_account(
         raise _check_failed(check, hint="Nothing was saved.")
     now = observatory.store.now()
     with observatory.store.write() as tx:
+        if by_address is not None and by_address.address != address:
+            take_over(tx, observatory.key, by_address, name, address, now)
         account = stored.save_account(tx, name, address, now)
         stored.set_token(tx, account.account_key, seal_token(observatory.key, address, token), token.hint, now)
         stored.save_connection(tx, account.account_key, AccountStatus.NEW, "", now)
@@ -138,6 +143,7 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     account=row.account.name,
                     origin=row.account.address.origin,
                     account_id=row.account.address.account_id,
+                    aliases=list_aliases(tx, key),
                     status=str(_status(row.account)),
                     sentence=_sentence(row.account, state, observatory.settings, find_webhook(tx, key), now),
                     is_paused=row.account.is_paused,

@@ -13,16 +13,17 @@ from headwater.collect import CollectedTarget, decode
 from headwater.model.account import AccountAddress, Environment, Project, local_id
 from headwater.model.airflow import name_task
 from headwater.model.run import AirflowContext, Way
+from headwater.observatory.aliases import find_sibling
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
 from headwater.store.accounts import (
     LOCAL_ACCOUNT,
     ensure_local_account,
-    find_account_by_address,
     list_accounts,
     save_account,
 )
+from headwater.store.aliases import find_account_by_any_address, save_alias
 from headwater.store.catalog import save_catalog
 from headwater.store.inventory import save_environments, save_projects
 from headwater.store.invocation_queries import find_invocation
@@ -174,9 +175,13 @@ def _describe_one(one: TargetInvocation, collected: CollectedTarget, new: frozen
 
 def _find_or_add_account(observatory: Observatory, address: AccountAddress, now: datetime) -> Account:
     with observatory.store.write() as tx:
-        account = find_account_by_address(tx, address)
+        account = find_account_by_any_address(tx, address)
         if account is not None:
             return account
+        sibling = find_sibling(tx, address)
+        if sibling is not None:
+            save_alias(tx, sibling, address.origin, now)
+            return sibling
         names = {known.name for known in list_accounts(tx)}
         name = f"account-{address.account_id}"
         return save_account(tx, name if name not in names else f"{name}-{len(names)}", address, now)

@@ -49,6 +49,7 @@ class AccountSummary:
     hours: tuple[int, ...] = ()
     backfill: BackfillProgress | None = None
     follows: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,16 +13,20 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import CTE, Connection, FromClause, Subquery, bindparam, func, select, update
 
 from headwater.errors import NotKnown
-from headwater.model.node import Group, Macro, Manifest, Node, Owner
+from headwater.model.node import Group, Macro, Manifest, Node, NodeRelation, Owner
 from headwater.store.nodes import MACRO, ensure_node_keys, read_body, save_node_versions, version_of
 from headwater.store.rows import ManifestRow, Nodes
 from headwater.store.schema import environments, manifest_fingerprints, manifest_nodes, manifests, node_versions, nodes
 from headwater.store.writing import Scope, insert_rows, lock_account, next_key, upsert
 
 _DEEPEST = 16
+
+_WITH_RELATION = ("model", "seed", "snapshot", "source", "function", "test")
+_decode_relation = msgspec.msgpack.Decoder(NodeRelation).decode
 
 
 def save_manifest(tx: Connection, scope: Scope, manifest: Manifest, fingerprint: bytes | None, now: datetime) -> int:
@@ -151,6 +155,18 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
         else:
             found.append(thing)
     return Nodes(nodes=tuple(found), macros=tuple(macros), groups=groups, keys_by_unique_id=keys)
+
+
+def list_relations(tx: Connection, account_key: int, manifest_key: int) -> list[NodeRelation]:
+    """List what a manifest holds that may be a table, without reading whole nodes.
+
+    Ephemeral models are among them, and tests that keep their failures in a table.
+    """
+    held = _resolved(account_key, manifest_key)
+    query = select(node_versions.c.body).select_from(_with_versions(held, account_key))
+    rows = tx.execute(query.where((held.c.rank == 1) & nodes.c.resource_type.in_(_WITH_RELATION)))
+    found = (_decode_relation(body) for body in rows.scalars())
+    return [one for one in found if one.resource_type != "test" or one.relation_name is not None]
 
 
 def list_parents(

@@ -20,7 +20,7 @@ from headwater.model.secret import Secret
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _FORMAT = b"\x01"
-TOKEN, WEBHOOK = "", "webhook:"
+TOKEN, WEBHOOK, WAREHOUSE = "", "webhook:", "warehouse:"
 """What a sealed secret is for; one never opens in the place of the other."""
 
 
@@ -97,6 +97,11 @@ def _explain(address: AccountAddress, use: str) -> SecretUnavailable:
         return SecretUnavailable(
             f"The webhook secret of {whose} does not open with this key.",
             hint="Put the key back that it was stored with, or run: headwater account webhook, with --remove first",
+        )
+    if use.startswith(WAREHOUSE):
+        return SecretUnavailable(
+            f"The address of a warehouse of {whose} does not open with this key.",
+            hint="Put the key back that it was stored with, or remove the warehouse and add it again.",
         )
     return SecretUnavailable(
         f"The token of {whose} does not open with this key.",

@@ -14,6 +14,7 @@ from litestar.params import FromPath, QueryParameter, RawBody
 
 from headwater.observatory.access import Role
 from headwater.observatory.following import AccountReport
+from headwater.observatory.matching import MatchReport
 from headwater.observatory.reports import (
     AccountsReport,
     JobsReport,
@@ -114,6 +115,20 @@ async def accounts_document(request: Request[Any, Any, Any]) -> AccountsReport:
 def account_document(request: Request[Any, Any, Any], account: FromPath[str]) -> AccountReport:
     """Give an account with what is followed of it."""
     return door_of(request).get_account(account)
+
+
+@get("/api/v1/match", role=Role.VIEWER)
+async def match_document(
+    request: Request[Any, Any, Any],
+    table: Annotated[str, QueryParameter(description="A table's name, however it is written.")],
+    account: Words = None,
+    project: Words = None,
+    environment: Words = None,
+) -> MatchReport:
+    """Give the node that builds or declares a warehouse table, with the reason and how sure that is."""
+    return await sync_to_thread(
+        door_of(request).match_table, table, account or None, project or None, environment or None
+    )
 
 
 @get("/api/v1/revision", role=Role.VIEWER, sync_to_thread=True)

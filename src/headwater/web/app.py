@@ -54,6 +54,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     node_api.node_document,
     node_api.impact_document,
     node_api.catalog_document,
+    api.match_document,
     api.revision_document,
     api.receive_collected,
     api.health_document,

@@ -15,6 +15,7 @@ from headwater.observatory import (
     following,
     impact,
     jobs,
+    matching,
     nodes,
     overview,
     runs,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.matching import MatchReport
     from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
     from headwater.observatory.references import NodeQuestion
     from headwater.observatory.reports import (
@@ -64,6 +66,7 @@ class Door:
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
+    match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -97,6 +100,9 @@ def open_door(observatory: Observatory) -> Door:
         get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
+        match_table=lambda table, account, project, environment: matching.match_table(
+            observatory, table, account=account, project=project, environment=environment
+        ),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),

@@ -6,6 +6,7 @@ from headwater.store.schema.access import api_tokens, login_links, sessions
 from headwater.store.schema.accounts import account_filters, accounts, environments, jobs, projects
 from headwater.store.schema.columns import metadata
 from headwater.store.schema.invocations import compiled_codes, executions, freshness_results, invocations
+from headwater.store.schema.matching import account_aliases, match_overrides, warehouse_tables, warehouses
 from headwater.store.schema.nodes import (
     catalog_tables,
     manifest_fingerprints,
@@ -19,6 +20,7 @@ from headwater.store.schema.webhooks import webhook_events, webhooks
 from headwater.store.schema.work import leases, request_budgets, sync_states
 
 __all__ = [
+    "account_aliases",
     "account_filters",
     "accounts",
     "api_tokens",
@@ -34,6 +36,7 @@ __all__ = [
     "manifest_fingerprints",
     "manifest_nodes",
     "manifests",
+    "match_overrides",
     "metadata",
     "node_versions",
     "nodes",
@@ -47,6 +50,8 @@ __all__ = [
     "runs",
     "sessions",
     "sync_states",
+    "warehouse_tables",
+    "warehouses",
     "webhook_events",
     "webhooks",
 ]
