@@ -1,4 +1,4 @@
-"""How the terminal shows reports: one JSON document, or tables and sentences for people."""
+"""How the terminal shows reports, one JSON document or tables and sentences for people; and how it reads times."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from headwater.errors import WrongUse
 
 _WIDEST = 10_000
 _WRAPPED = 16
@@ -95,3 +97,18 @@ def say_counts(counts: dict[str, int]) -> str:
     """Say counts in one line, the most first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {name}" for name, count in ordered)
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read a time as people write it, in UTC where it has no offset; None where none was given.
+
+    Raises:
+        WrongUse: it is not a time.
+    """
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise WrongUse(f"{text!r} is not a time.", hint="Write it as 2026-01-31 or 2026-01-31T06:00.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,13 +11,14 @@ from headwater.cli.printing import (
     console,
     print_json,
     print_table,
+    read_time,
     say_counts,
     say_status,
     say_time,
 )
-from headwater.errors import WrongUse
 from headwater.observatory import jobs as jobs_family
 from headwater.observatory import runs as runs_family
+from headwater.observatory.node_reports import ChangesReport
 from headwater.observatory.reports import RunReport
 from headwater.observatory.sentences import say_span
 
@@ -54,8 +54,8 @@ def runs(
         job=job,
         status=status,
         trigger=trigger,
-        created_from=_read_time(since),
-        created_to=_read_time(until),
+        created_from=read_time(since),
+        created_to=read_time(until),
         text=text,
     )
     with opened() as observatory:
@@ -93,11 +93,14 @@ def runs(
 def run(
     run_id: Annotated[int, typer.Argument(help="dbt Cloud's number of the run.")],
     account: Annotated[str | None, typer.Option(help="The account, where several have the id.")] = None,
+    against: Annotated[
+        int | None, typer.Option(help="Say what changed since this run, not since the last good run of the job.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one run: its steps, executions, timings, and what it is missing."""
     with opened() as observatory:
-        report = runs_family.get_run(observatory, account, run_id)
+        report = runs_family.get_run(observatory, account, run_id, against)
     if as_json:
         print_json(report)
         return
@@ -188,7 +191,22 @@ def _print_run(report: RunReport) -> None:
     for artifact in report.artifacts:
         if artifact.state != "stored":
             out.print(f"step {artifact.step_index} {artifact.path}: {artifact.state}. {artifact.reason}", markup=False)
+    _print_changes(report.changes)
     _print_origin(report)
+
+
+def _print_changes(changes: ChangesReport | None) -> None:
+    if changes is None:
+        return
+    out = console()
+    out.print(changes.sentence, markup=False)
+    for what, names in (("added", changes.added), ("removed", changes.removed)):
+        for name in names:
+            out.print(f"  {what} {name}", markup=False)
+    for one in changes.changed:
+        out.print(f"  changed {one.unique_id}: {', '.join(one.aspects)}", markup=False)
+    for macro in changes.macros:
+        out.print(f"  {macro.what} {macro.unique_id}, used by {len(macro.used_by)} nodes", markup=False)
 
 
 def _print_origin(report: RunReport) -> None:
@@ -206,13 +224,3 @@ def _print_origin(report: RunReport) -> None:
     for note in report.amendments:
         changed = f"{note.from_status} became {note.to_status}"
         out.print(f"{changed}, noticed by {note.way} at {say_time(note.noticed_at)}", markup=False)
-
-
-def _read_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUse(f"{text!r} is not a time.", hint="Write it as 2026-01-31 or 2026-01-31T06:00.") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

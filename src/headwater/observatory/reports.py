@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from headwater.observatory.node_reports import ChangesReport
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackfillProgress:
@@ -228,6 +230,7 @@ class RunReport(RunSummary):
     completeness: str
     is_complete: bool
     as_of: datetime
+    changes: ChangesReport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from headwater.model.artifact import ArtifactRecord
 from headwater.model.chain import Chain
 from headwater.model.run import RunStatus
 from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
+from headwater.observatory.changes import find_changes
 from headwater.observatory.completeness import describe_completeness, is_complete
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.places import find_places
@@ -67,14 +68,14 @@ def list_runs(
     return RunsReport(total=page.total, runs=listed, as_of=observatory.store.now())
 
 
-def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunReport:
-    """Get one run, whole.
+def get_run(observatory: Observatory, account: str | None, run_id: int, against: int | None = None) -> RunReport:
+    """Get one run, whole, with what changed since another run: the last good one of its job where none is named.
 
     Raises:
         NotKnown: no run has the id.
         Ambiguous: runs of several accounts have it.
     """
-    account_key = get_account(observatory, account).account_key if account else _only_account(observatory, run_id)
+    account_key = get_account(observatory, account).account_key if account else find_run_account(observatory, run_id)
     with observatory.store.read() as tx:
         detail = run_queries.get_run_detail(tx, account_key, run_id)
         parents: dict[str, tuple[str, ...]] = {}
@@ -82,8 +83,10 @@ def get_run(observatory: Observatory, account: str | None, run_id: int) -> RunRe
             parents |= list_parents(tx, account_key, manifest_key, (row.node_key for row in detail.executions))
         chain = find_chains(tx, (detail.row,))[account_key, run_id]
         account_row = get_stored_account(tx, account_key)
+        changes = find_changes(tx, account_key, detail.row.run, against) if detail.row.run.is_finished else None
     path, now = _critical(detail.executions, parents), observatory.store.now()
-    return _report(detail, path, chain, now, is_followed=account_row.has_token and not account_row.is_paused)
+    report = _report(detail, path, chain, now, is_followed=account_row.has_token and not account_row.is_paused)
+    return replace(report, changes=changes)
 
 
 def summarise_all(tx: Connection, rows: Sequence[RunRow]) -> tuple[RunSummary, ...]:
@@ -147,7 +150,13 @@ def _read_filter(observatory: Observatory, wanted: RunFilter) -> run_queries.Run
     )
 
 
-def _only_account(observatory: Observatory, run_id: int) -> int:
+def find_run_account(observatory: Observatory, run_id: int) -> int:
+    """Find the key of the account that has a run.
+
+    Raises:
+        NotKnown: none has.
+        Ambiguous: several have.
+    """
     with observatory.store.read() as tx:
         keys = run_queries.find_run_accounts(tx, run_id)
         names = tuple(get_stored_account(tx, key).name for key in keys)

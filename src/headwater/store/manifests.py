@@ -132,16 +132,13 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
         NotKnown: there is no such manifest.
     """
     groups = get_manifest(tx, account_key, manifest_key).groups
-    held = _resolved(account_key, manifest_key)
+    held = resolve(account_key, manifest_key)
     columns = (held.c.node_key, nodes.c.resource_type, node_versions.c.body)
     found: list[Node] = []
     macros: list[Macro] = []
     keys: dict[str, int] = {}
     query = (
-        select(*columns)
-        .select_from(_with_versions(held, account_key))
-        .where(held.c.rank == 1)
-        .order_by(held.c.node_key)
+        select(*columns).select_from(join_versions(held, account_key)).where(held.c.rank == 1).order_by(held.c.node_key)
     )
     for node_key, resource_type, body in tx.execute(query):
         thing = read_body(resource_type, body)
@@ -157,9 +154,9 @@ def list_parents(
     tx: Connection, account_key: int, manifest_key: int, node_keys: Iterable[int]
 ) -> dict[str, tuple[str, ...]]:
     """Give the parents of some nodes as a manifest has them, by unique_id; without reading whole nodes."""
-    held = _resolved(account_key, manifest_key)
+    held = resolve(account_key, manifest_key)
     query = select(nodes.c.unique_id, held.c.node_key, node_versions.c.parents).select_from(
-        _with_versions(held, account_key)
+        join_versions(held, account_key)
     )
     wanted = set(node_keys)
     rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
@@ -168,12 +165,13 @@ def list_parents(
 
 def list_node_versions(tx: Connection, account_key: int, manifest_key: int) -> dict[int, bytes]:
     """Give the version that each node key has in a manifest."""
-    held = _resolved(account_key, manifest_key)
+    held = resolve(account_key, manifest_key)
     query = select(held.c.node_key, held.c.version).where((held.c.rank == 1) & held.c.version.is_not(None))
     return {node_key: bytes(version) for node_key, version in tx.execute(query)}
 
 
-def _with_versions(held: Subquery, account_key: int) -> FromClause:
+def join_versions(held: Subquery, account_key: int) -> FromClause:
+    """Join what `resolve` gives with the nodes and their versions."""
     return held.join(nodes, (nodes.c.account_key == account_key) & (nodes.c.node_key == held.c.node_key)).join(
         node_versions,
         (node_versions.c.account_key == account_key)
@@ -227,7 +225,7 @@ def _differences(
     return None, 0, dict(versions)
 
 
-def _resolved(account_key: int, manifest_key: int) -> Subquery:
+def resolve(account_key: int, manifest_key: int) -> Subquery:
     """Rank, for each node, the rows of a manifest's chain; the one of rank 1 holds, and may say: gone."""
     columns = (manifests.c.manifest_key, manifests.c.base_key, manifests.c.depth)
     mine = manifests.c.account_key == account_key

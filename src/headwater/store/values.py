@@ -16,7 +16,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _INT64 = 2**63
-_KEY_LENGTH = 500
+LONGEST_KEY = 500
+"""Characters of a text that is part of a key."""
 
 
 def to_micros(time: datetime | None) -> int | None:
@@ -52,9 +53,9 @@ def clean_text(text: str | None) -> str | None:
 def clean_key(text: str) -> str:
     """Clean a text that is part of a key; a very long one ends in a hash, because an index has a longest entry."""
     cleaned = clean_text(text) or ""
-    if len(cleaned) <= _KEY_LENGTH:
+    if len(cleaned) <= LONGEST_KEY:
         return cleaned
-    return f"{cleaned[: _KEY_LENGTH - 33]}#{hashlib.blake2b(cleaned.encode(), digest_size=16).hexdigest()}"
+    return f"{cleaned[: LONGEST_KEY - 33]}#{hashlib.blake2b(cleaned.encode(), digest_size=16).hexdigest()}"
 
 
 def clean_number(number: int | None) -> int | None:

@@ -1,0 +1,152 @@
+"""The lineage of an account around one place, as it was: manifests of its projects joined to one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from headwater.analysis.lineage import Lineage
+from headwater.analysis.mesh import ProjectLineage, join_projects, package_of
+from headwater.model.lineage import NodeAddress
+from headwater.model.node import Node
+from headwater.store.lineage import find_manifest_at, list_lineage, list_places, read_nodes
+from headwater.store.lineage_rows import LineageRow, PlaceRow
+from headwater.store.manifests import get_manifest
+from headwater.store.rows import ManifestRow
+from headwater.store.writing import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a question is about; None is now. `pinned` are manifests that hold whatever their time, those of a run."""
+
+    at: datetime | None = None
+    pinned: Mapping[Scope, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The manifest that held in a place at a moment, and its nodes by unique_id.
+
+    `imported` are those of them that are other projects' public models.
+    """
+
+    place: PlaceRow
+    manifest: ManifestRow
+    rows: Mapping[str, LineageRow]
+    imported: frozenset[str]
+
+    def address(self, unique_id: str) -> NodeAddress:
+        """Give the address of one of its nodes."""
+        return NodeAddress(self.place.account_key, self.place.project_id, self.place.environment_id, unique_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The manifests of one moment, each read once."""
+
+    tx: Connection
+    moment: Moment
+    _read: dict[Scope, Held | None] = field(default_factory=dict)
+
+    def find(self, place: PlaceRow) -> Held | None:
+        """Find what held in a place; None where nothing did yet."""
+        if place.scope not in self._read:
+            self._read[place.scope] = self._load(place)
+        return self._read[place.scope]
+
+    def _load(self, place: PlaceRow) -> Held | None:
+        key = self.moment.pinned.get(place.scope)
+        if key is None:
+            key = find_manifest_at(self.tx, place.scope, self.moment.at)
+        if key is None:
+            return None
+        manifest = get_manifest(self.tx, place.account_key, key)
+        rows = {row.unique_id: row for row in list_lineage(self.tx, place.account_key, key)}
+        return Held(place, manifest, rows, _imported(self.tx, manifest, rows.values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estate:
+    """The graph around a place. `stands_for` leads from the address of an imported node to that of its owner's."""
+
+    lineage: Lineage
+    stands_for: Mapping[NodeAddress, NodeAddress]
+    held: Mapping[Scope, Held]
+
+    def of(self, address: NodeAddress) -> Held:
+        """Give the manifest that a node stands in."""
+        return self.held[scope_of(address)]
+
+    def row(self, address: NodeAddress) -> LineageRow | None:
+        """Find a node; None where a manifest only names it."""
+        held = self.held.get(scope_of(address))
+        return None if held is None else held.rows.get(address.unique_id)
+
+
+def scope_of(address: NodeAddress) -> Scope:
+    """Give whose node it is."""
+    return Scope(address.account_key, address.project_id, address.environment_id)
+
+
+def list_rows(found: Iterable[Held]) -> list[tuple[Held, LineageRow]]:
+    """List the nodes of several places; an imported one only where the project that owns it is not among them."""
+    listed = list(found)
+    owners = {(held.place.account_key, held.manifest.project_name) for held in listed}
+    return [
+        (held, row)
+        for held in listed
+        for row in held.rows.values()
+        if row.unique_id not in held.imported or (held.place.account_key, package_of(row.unique_id)) not in owners
+    ]
+
+
+def open_estate(shelf: Shelf, place: PlaceRow) -> Estate:
+    """Join the lineage of a place with that of the account's other projects.
+
+    Those are taken from environments of the same deployment type (or, without one, of the same name) and from
+    production; so nothing but production is ever joined to what is asked of production.
+    """
+    places = [
+        other
+        for other in list_places(shelf.tx, (place.account_key,))
+        if other.scope == place.scope
+        or (other.project_id != place.project_id and (other.is_production or other.role == place.role))
+    ]
+    found = [held for other in places if (held := shelf.find(other)) is not None]
+    nodes, stands_for = join_projects(map(_project, found))
+    return Estate(lineage=Lineage.of(nodes), stands_for=stands_for, held={held.place.scope: held for held in found})
+
+
+def _project(held: Held) -> ProjectLineage:
+    place, rows = held.place, held.rows.values()
+    return ProjectLineage(
+        account_key=place.account_key,
+        project_id=place.project_id,
+        environment_id=place.environment_id,
+        project_name=held.manifest.project_name,
+        role=place.role,
+        is_production=place.is_production,
+        parents_by_id={row.unique_id: row.parents for row in rows},
+        ephemeral=frozenset(row.unique_id for row in rows if row.is_ephemeral),
+        imported=held.imported,
+    )
+
+
+def _imported(tx: Connection, manifest: ManifestRow, rows: Iterable[LineageRow]) -> frozenset[str]:
+    """Find the models of other packages that have neither file nor code: another project's public ones."""
+    foreign = [
+        row
+        for row in rows
+        if row.resource_type == "model" and not row.parents and package_of(row.unique_id) != manifest.project_name
+    ]
+    nodes = read_nodes(tx, manifest.account_key, ((row.node_key, row.version) for row in foreign))
+    return frozenset(
+        row.unique_id
+        for row in foreign
+        if isinstance(node := nodes.get(row.node_key), Node) and not node.raw_code and not node.path
+    )

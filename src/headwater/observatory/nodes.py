@@ -1,0 +1,290 @@
+"""One node, whole: what it is, where it is built, what is around it, how it did lately, and when its code changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+from sqlalchemy import Connection
+
+from headwater.analysis.changes import compare_nodes
+from headwater.model.invocation import FAILED
+from headwater.model.lineage import NodeAddress
+from headwater.model.node import CatalogTable, Node
+from headwater.observatory.catalog import summarise_node
+from headwater.observatory.holder import Observatory
+from headwater.observatory.impact import count_types, dotted, list_notes, list_owners, place_of
+from headwater.observatory.lineage import Estate
+from headwater.observatory.node_reports import (
+    Neighbour,
+    NodeColumn,
+    NodeExecution,
+    NodeJob,
+    NodeReport,
+    NodeSummary,
+    NodeTest,
+    VersionChange,
+)
+from headwater.observatory.references import FoundNode, NodeQuestion, find_node
+from headwater.observatory.runs import seconds, short_name
+from headwater.observatory.sentences import say_span
+from headwater.store.catalog import list_catalog_history
+from headwater.store.lineage import list_manifest_uses, list_version_history, read_nodes
+from headwater.store.node_queries import NodeResult, list_last_results, list_node_results
+
+_LAST = 20
+_COUNTED = 200
+_MOST_CHANGES = 20
+_TESTS = frozenset({"test", "unit_test"})
+
+
+def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: bool = False) -> NodeReport:
+    """Get one node with its surroundings; ephemeral models between tables are passed through, unless asked for.
+
+    Raises:
+        NotKnown: nothing is called so.
+        Ambiguous: several nodes are.
+    """
+    with observatory.store.read() as tx:
+        found = find_node(observatory, tx, asked)
+        held, row, lineage = found.held, found.row, found.estate.lineage
+        node = read_nodes(tx, held.place.account_key, [(row.node_key, row.version)])[row.node_key]
+        assert isinstance(node, Node)  # noqa: S101  macros are no nodes of a lineage
+        results = list_node_results(
+            tx,
+            held.place.account_key,
+            row.node_key,
+            is_source=row.resource_type == "source",
+            until=found.moment.at,
+            with_proposed=not held.place.is_production,
+            limit=_COUNTED,
+        )
+        upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
+        children = lineage.children(found.address, with_ephemeral=with_ephemeral)
+        tests = _list_tests(tx, found, lineage.children(found.address))
+        contacts = list_owners(tx, found.estate, (found.address,))
+        catalog = list_catalog_history(tx, held.place.account_key, row.node_key)
+        changes = _list_version_changes(tx, found)
+    summary = summarise_node(held, row)
+    own = {name: getattr(summary, name) for name in NodeSummary.__dataclass_fields__}
+    return NodeReport(
+        **{**own, "owners": tuple(owner.name or owner.email or "" for owner in contacts)},
+        sentence=_describe(summary, results, tests),
+        place=place_of(found),
+        other_environments=found.other_environments,
+        description=node.description,
+        package_name=node.package_name,
+        path=node.path,
+        access=node.access,
+        language=node.language,
+        manifest_from=held.manifest.current_at,
+        contacts=contacts,
+        parents=_list_parents(found, with_ephemeral=with_ephemeral),
+        children=tuple(
+            _neighbour(found.estate, address) for address in children if not _is_test(found.estate, address)
+        ),
+        ephemeral=_list_ephemeral(found),
+        upstream=len(upstream),
+        downstream=count_types(found.estate, downstream),
+        columns=_list_columns(node, catalog[0].table if catalog else None),
+        tests=tests,
+        jobs=_count_jobs(results),
+        executions=tuple(map(_execution, results[:_LAST])),
+        version_changes=changes,
+        notes=list_notes(found, ()),
+        as_of=observatory.store.now(),
+    )
+
+
+def _list_parents(found: FoundNode, *, with_ephemeral: bool) -> tuple[Neighbour, ...]:
+    lineage = found.estate.lineage
+    missing = tuple(parent for child, parent in lineage.dangling if child == found.address)
+    known = lineage.parents(found.address, with_ephemeral=with_ephemeral)
+    return tuple(_neighbour(found.estate, address) for address in (*known, *missing))
+
+
+def _list_ephemeral(found: FoundNode) -> tuple[str, ...]:
+    lineage = found.estate.lineage
+    around = (*lineage.parents(found.address), *lineage.children(found.address))
+    return tuple(address.unique_id for address in around if lineage.is_ephemeral(address))
+
+
+def _is_test(estate: Estate, address: NodeAddress) -> bool:
+    row = estate.row(address)
+    return row is not None and row.resource_type in _TESTS
+
+
+def _neighbour(estate: Estate, address: NodeAddress) -> Neighbour:
+    row, held = estate.row(address), estate.of(address)
+    return Neighbour(
+        unique_id=address.unique_id,
+        name=row.name if row else short_name(address.unique_id),
+        resource_type=row.resource_type if row else address.unique_id.partition(".")[0],
+        project_id=address.project_id,
+        project_name=held.place.project_name,
+        environment_id=address.environment_id,
+        relation=dotted(row.relation) if row and row.relation else None,
+        materialized=row.materialized if row else None,
+        is_known=row is not None,
+    )
+
+
+def _list_tests(tx: Connection, found: FoundNode, children: Iterable[NodeAddress]) -> tuple[NodeTest, ...]:
+    """List the tests that are attached to a node, not those that only read it."""
+    rows = {
+        address: row
+        for address in children
+        if (row := found.estate.row(address)) is not None and row.resource_type in _TESTS
+    }
+    account_key = found.address.account_key
+    bodies = read_nodes(tx, account_key, ((row.node_key, row.version) for row in rows.values()))
+    attached = [
+        (address, node)
+        for address, row in rows.items()
+        if isinstance(node := bodies.get(row.node_key), Node) and _is_attached(node, found.address.unique_id)
+    ]
+    last = list_last_results(
+        tx,
+        account_key,
+        [rows[address].node_key for address, _ in attached],
+        until=found.moment.at,
+        with_proposed=not found.held.place.is_production,
+    )
+    tests = (_test(node, last.get(rows[address].node_key)) for address, node in attached)
+    return tuple(sorted(tests, key=lambda test: (test.status not in FAILED, test.column_name or "", test.unique_id)))
+
+
+def _is_attached(test: Node, unique_id: str) -> bool:
+    attached = test.test.attached_node if test.test is not None else None
+    return attached == unique_id or (attached is None and test.parents[:1] == (unique_id,))
+
+
+def _test(node: Node, last: NodeResult | None) -> NodeTest:
+    return NodeTest(
+        unique_id=node.unique_id,
+        name=node.name,
+        test_name=node.test.test_name if node.test else None,
+        column_name=node.test.column_name if node.test else None,
+        severity=node.severity,
+        status=last.status if last else None,
+        failures=last.failures if last else None,
+        message=last.message if last else None,
+        run_id=last.run_id if last else None,
+        happened_at=last.happened_at if last else None,
+    )
+
+
+def _list_columns(node: Node, table: CatalogTable | None) -> tuple[NodeColumn, ...]:
+    """List the columns as the warehouse has them, then those that are only declared; names are told apart by case."""
+    declared = {column.name: column for column in node.columns}
+    by_folded = {column.name.casefold(): column for column in node.columns}
+    listed = []
+    for column in sorted(table.columns, key=lambda one: one.position) if table is not None else ():
+        said = declared.pop(column.name, None) or by_folded.get(column.name.casefold())
+        if said is not None:
+            declared.pop(said.name, None)
+        listed.append(
+            NodeColumn(
+                name=column.name,
+                declared_type=said.data_type if said else None,
+                warehouse_type=column.data_type,
+                description=said.description if said else "",
+            )
+        )
+    listed += [
+        NodeColumn(name=name, declared_type=column.data_type, warehouse_type=None, description=column.description)
+        for name, column in declared.items()
+    ]
+    return tuple(listed)
+
+
+def _count_jobs(results: Iterable[NodeResult]) -> tuple[NodeJob, ...]:
+    listed = [result for result in results if result.job_id is not None and result.run_id is not None]
+    counts = Counter(result.job_id for result in listed)
+    last: dict[int, NodeResult] = {}
+    for result in listed:
+        last.setdefault(result.job_id or 0, result)
+    return tuple(
+        NodeJob(
+            job_id=job_id,
+            job_name=result.job_name,
+            executions=counts[job_id],
+            last_run_id=result.run_id or 0,
+            last_at=result.happened_at,
+        )
+        for job_id, result in last.items()
+    )
+
+
+def _execution(result: NodeResult) -> NodeExecution:
+    return NodeExecution(
+        status=result.status,
+        happened_at=result.happened_at,
+        elapsed_seconds=seconds(result.elapsed),
+        rows_affected=result.rows_affected,
+        failures=result.failures,
+        message=result.message,
+        run_id=result.run_id,
+        step_index=result.step_index,
+        job_id=result.job_id,
+        job_name=result.job_name,
+        is_failed=result.status in FAILED,
+    )
+
+
+def _list_version_changes(tx: Connection, found: FoundNode) -> tuple[VersionChange, ...]:
+    """List when the node came, went and changed, from the manifests as they followed one another in its place."""
+    place, node_key = found.held.place, found.row.node_key
+    history = list_version_history(tx, place.scope, node_key)
+    uses = [
+        use
+        for use in list_manifest_uses(tx, place.scope)
+        if use.manifest_key in history and (found.moment.at is None or use.used_at <= found.moment.at)
+    ]
+    bodies = _read_versions(tx, place.account_key, node_key, history)
+    changes = []
+    for before, use in pairwise(uses):
+        old, new = history[before.manifest_key], history[use.manifest_key]
+        what, aspects = _compare(bodies.get(old), bodies.get(new)) if old != new else ("", ())
+        if what:
+            changes.append(VersionChange(happened_at=use.used_at, run_id=use.run_id, what=what, aspects=aspects))
+    return tuple(reversed(changes[-_MOST_CHANGES:]))
+
+
+def _read_versions(
+    tx: Connection, account_key: int, node_key: int, history: Mapping[int, bytes | None]
+) -> dict[bytes | None, Node]:
+    bodies: dict[bytes | None, Node] = {}
+    for version in {version for version in history.values() if version is not None}:
+        body = read_nodes(tx, account_key, [(node_key, version)]).get(node_key)
+        if isinstance(body, Node):
+            bodies[version] = body
+    return bodies
+
+
+def _compare(old: Node | None, new: Node | None) -> tuple[str, tuple[str, ...]]:
+    if old is None or new is None:
+        return ("removed" if new is None else "added", ()) if old is not new else ("", ())
+    change = compare_nodes(old, new)
+    return ("changed", change.aspects) if change is not None else ("", ())
+
+
+def _describe(summary: NodeSummary, results: list[NodeResult], tests: tuple[NodeTest, ...]) -> str:
+    name = summary.name
+    kind = "source" if summary.resource_type == "source" else summary.resource_type.replace("_", " ")
+    parts = [f"{name} is {'an' if kind[0] in 'aeiou' else 'a'} {kind} of {summary.project_name or 'its project'}."]
+    if results:
+        last = results[0]
+        took = f" in {say_span(last.elapsed.total_seconds())}" if last.elapsed is not None else ""
+        by = f" by {last.job_name}" if last.job_name else ""
+        verb = "checked" if summary.resource_type == "source" else "run"
+        parts.append(f"It was last {verb} at {last.happened_at:%Y-%m-%d %H:%M} UTC{by}{took}: {last.status}.")
+    elif summary.resource_type in {"model", "seed", "snapshot", "source", *_TESTS}:
+        parts.append("No execution of it is stored.")
+    if tests:
+        counts = Counter(test.status or "never ran" for test in tests)
+        told = sorted(counts.items(), key=lambda item: (item[0] not in FAILED, -item[1], item[0]))
+        noun = "test" if len(tests) == 1 else "tests"
+        parts.append(f"Its {len(tests)} {noun}: {', '.join(f'{count} {status}' for status, count in told)}.")
+    return " ".join(parts)

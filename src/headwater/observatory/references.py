@@ -1,0 +1,298 @@
+"""From what people write, a unique_id, a model's name or a table's name, to one node of one environment."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from headwater.errors import Ambiguous, NotKnown, WrongUse
+from headwater.model.lineage import NodeAddress
+from headwater.model.node import Relation
+from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
+from headwater.observatory.runs import find_run_account
+from headwater.store import run_queries
+from headwater.store.invocation_queries import list_run_invocations
+from headwater.store.lineage import list_places
+from headwater.store.lineage_rows import LineageRow, PlaceRow
+from headwater.store.writing import Scope
+
+_BUILT = frozenset({"model", "seed", "snapshot", "source", "function"})
+_MOST_CANDIDATES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeQuestion:
+    """Which node is meant, by names as people write them, and as it was when: at a time, or in a run."""
+
+    ref: str
+    account: str | None = None
+    project: str | None = None
+    environment: str | None = None
+    run_id: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundNode:
+    """The node that was meant, the graph around it, and how its environment was chosen."""
+
+    address: NodeAddress
+    row: LineageRow
+    held: Held
+    estate: Estate
+    moment: Moment
+    sentence: str
+    other_environments: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    place: PlaceRow
+    sentence: str
+
+
+def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> FoundNode:
+    """Find the node that is meant, in production where no environment is named.
+
+    Raises:
+        NotKnown: nothing is called so there; the hint says where it is known, if anywhere.
+        Ambiguous: several are; they are listed.
+        WrongUse: both a run and a time were named.
+    """
+    places, moment = _read_question(observatory, tx, asked)
+    shelf = Shelf(tx, moment)
+    choices = choose_places(places, asked.project, asked.environment)
+    candidates = [(choice, held, row) for choice in choices for held, row in _look_in(shelf, choice.place, asked.ref)]
+    candidates = _without_imported(_best(candidates, asked.ref))
+    if not candidates:
+        raise _not_known(shelf, asked, places, choices)
+    if len(candidates) > 1:
+        named = [_say_candidate(held.place, row) for _, held, row in candidates]
+        raise Ambiguous(
+            f"{_short(asked.ref)} could be {len(named)} nodes.",
+            candidates=(*named[:_MOST_CANDIDATES], *(["…"] if len(named) > _MOST_CANDIDATES else [])),
+            hint="Use a unique_id, or add the account, project or environment.",
+        )
+    ((choice, held, row),) = candidates
+    return _found(shelf, choice, held, row)
+
+
+def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
+    """Find the nodes that a reference may mean, the best kind of match only.
+
+    A unique_id goes before the name of what is built or its table's dotted name, with or without schema and database;
+    those before any other node's name.
+    """
+    listed = list(rows)
+    exact = [row for row in listed if row.unique_id == ref]
+    if exact:
+        return exact
+    table = split_dotted(ref)
+    built = [row for row in listed if row.resource_type in _BUILT and (row.name == ref or _names(table, row.relation))]
+    return built or [row for row in listed if row.name == ref]
+
+
+def split_dotted(name: str) -> tuple[str, ...]:
+    """Split a table's name at its dots, without regard to case and quotes: `"Shop"."Orders"` → shop, orders."""
+    parts, part, quote = [], "", ""
+    closing = {'"': '"', "`": "`", "[": "]"}
+    for letter in name.strip():
+        if quote:
+            if letter == quote:
+                quote = ""
+            else:
+                part += letter
+        elif letter in closing and not part:
+            quote = closing[letter]
+        elif letter == ".":
+            parts.append(part)
+            part = ""
+        else:
+            part += letter
+    return tuple(text.casefold() for text in (*parts, part))
+
+
+def choose_places(places: Sequence[PlaceRow], project: str | None, environment: str | None) -> list[_Choice]:
+    """Choose where to look: the environments that are named, else production of each project, else the last parsed.
+
+    Raises:
+        NotKnown: no project or environment is called so.
+    """
+    kept = _narrow("project", project, places, lambda place: (place.project_id, place.project_name))
+    if environment:
+        kept = _narrow("environment", environment, kept, lambda place: (place.environment_id, place.environment_name))
+        return [_Choice(place, f"{_said(place)} answers, as asked.") for place in kept]
+    by_project: defaultdict[tuple[int, int], list[PlaceRow]] = defaultdict(list)
+    for place in kept:
+        by_project[place.account_key, place.project_id].append(place)
+    return [_choose(listed) for listed in by_project.values()]
+
+
+def list_asked_places(observatory: Observatory, tx: Connection, account: str | None) -> list[PlaceRow]:
+    """List the places of an account, or of all.
+
+    Raises:
+        NotKnown: there is no such account.
+    """
+    return list_places(tx, (get_account(observatory, account).account_key,) if account else None)
+
+
+def _choose(places: Sequence[PlaceRow]) -> _Choice:
+    production = [place for place in places if place.is_production]
+    if production:
+        chosen = max(production, key=lambda place: place.current_at)
+        return _Choice(chosen, f"{_said(chosen)} answers: it is production, and no environment was named.")
+    chosen = max(places, key=lambda place: place.current_at)
+    because = "it is where dbt parsed last, and no lineage of a production environment is known"
+    return _Choice(chosen, f"{_said(chosen)} answers: {because}.")
+
+
+def _read_question(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> tuple[list[PlaceRow], Moment]:
+    if not asked.ref.strip():
+        raise WrongUse("No node is named.", hint="Give a unique_id, a model's name or a table's name.")
+    if asked.run_id is None:
+        return list_asked_places(observatory, tx, asked.account), Moment(at=asked.at)
+    if asked.at is not None:
+        raise WrongUse("Both a run and a time are named.", hint="Ask for one of them.")
+    account_key = (
+        get_account(observatory, asked.account).account_key if asked.account
+        else find_run_account(observatory, asked.run_id)
+    )  # fmt: skip
+    scope, moment = read_run_moment(tx, account_key, asked.run_id)
+    places = list_places(tx, (account_key,))
+    return [place for place in places if place.scope == scope], moment
+
+
+def read_run_moment(tx: Connection, account_key: int, run_id: int) -> tuple[Scope, Moment]:
+    """Find where a run ran, and which manifest it ran with: that of its last step which has one.
+
+    Raises:
+        NotKnown: the run is not stored.
+    """
+    page = run_queries.list_runs(tx, run_queries.RunFilter(account_keys=(account_key,), run_id=run_id), limit=1)
+    if not page.runs:
+        raise NotKnown(f"Run {run_id} is not stored.", hint="headwater runs lists what is.")
+    run = page.runs[0].run
+    invocations = list_run_invocations(tx, account_key, run_id)
+    at = run.finished_at or page.runs[0].placed_at
+    manifests = [row for row in invocations if row.manifest_key is not None]
+    if not manifests:
+        note = f"Run {run_id} left no manifest; this is the lineage that held at {at:%Y-%m-%d %H:%M} UTC."
+        return Scope(account_key, run.project_id or 0, run.environment_id or 0), Moment(at=at, notes=(note,))
+    last = manifests[-1]
+    assert last.manifest_key is not None  # noqa: S101  only those are listed
+    several = len({row.manifest_key for row in manifests}) > 1
+    note = f"The steps of run {run_id} had several manifests; this is that of step {last.invocation.step_index}."
+    scope = Scope(account_key, last.project_id, last.environment_id)
+    return scope, Moment(at=at, pinned={scope: last.manifest_key}, notes=(note,) if several else ())
+
+
+def _look_in(shelf: Shelf, place: PlaceRow, ref: str) -> list[tuple[Held, LineageRow]]:
+    held = shelf.find(place)
+    return [] if held is None else [(held, row) for row in match_reference(ref, held.rows.values())]
+
+
+_Candidate = tuple[_Choice, Held, LineageRow]
+
+
+def _best(candidates: list[_Candidate], ref: str) -> list[_Candidate]:
+    """Keep, over all places, only the best kind of match."""
+    best = {id(row) for row in match_reference(ref, (row for _, _, row in candidates))}
+    return [candidate for candidate in candidates if id(candidate[2]) in best]
+
+
+def _without_imported(candidates: list[_Candidate]) -> list[_Candidate]:
+    """Leave out a node where the project that owns it, of the same account, has it too."""
+    owned = {
+        (held.place.account_key, row.unique_id) for _, held, row in candidates if row.unique_id not in held.imported
+    }
+    return [
+        (choice, held, row)
+        for choice, held, row in candidates
+        if row.unique_id not in held.imported or (held.place.account_key, row.unique_id) not in owned
+    ]
+
+
+def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundNode:
+    estate = open_estate(shelf, held.place)
+    address = held.address(row.unique_id)
+    owner = estate.stands_for.get(address)
+    notes = list(shelf.moment.notes)
+    if owner is not None:
+        notes.append(f"{_said(held.place)} imports it; this is the node of the project that owns it.")
+        address, held = owner, estate.of(owner)
+        row = held.rows[owner.unique_id]
+    others = [
+        _said(place)
+        for place in list_places(shelf.tx, (held.place.account_key,))
+        if place.project_id == held.place.project_id and place.scope != held.place.scope
+    ]
+    return FoundNode(
+        address=address,
+        row=row,
+        held=held,
+        estate=estate,
+        moment=shelf.moment,
+        sentence=choice.sentence,
+        other_environments=tuple(others),
+        notes=tuple(notes),
+    )
+
+
+def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], choices: Sequence[_Choice]) -> NotKnown:
+    message = f"There is no node {_short(asked.ref)}."
+    if not places:
+        return NotKnown(message, hint="No lineage is stored yet; it comes with a run's manifest.")
+    looked = {choice.place.scope for choice in choices}
+    if not any(shelf.find(choice.place) for choice in choices):
+        return NotKnown(message, hint="No manifest is known of that time or place.")
+    elsewhere = [place for place in places if place.scope not in looked and _look_in(shelf, place, asked.ref)]
+    if elsewhere:
+        return NotKnown(message, hint=f"It is known elsewhere: {', '.join(_said(place) for place in elsewhere)}.")
+    if shelf.moment != Moment():
+        return NotKnown(message, hint="It was not in the lineage then; ask without a time or a run.")
+    return NotKnown(message, hint="'headwater catalog --text WORD' looks for nodes by a part of their name.")
+
+
+def _narrow(
+    noun: str,
+    wanted: str | None,
+    places: Sequence[PlaceRow],
+    identify: Callable[[PlaceRow], tuple[int, str | None]],
+) -> list[PlaceRow]:
+    if not wanted:
+        return list(places)
+    named = [(place, *identify(place)) for place in places]
+    by_id = [place for place, number, _ in named if str(number) == wanted]
+    found = by_id or [place for place, _, name in named if (name or "").casefold() == wanted.casefold()]
+    if not found:
+        names = ", ".join(sorted({name or str(number) for _, number, name in named})[:12])
+        hint = f"There are: {names}." if names else "No lineage is stored yet."
+        raise NotKnown(f"No lineage is known of a {noun} {_short(wanted)}.", hint=hint)
+    return found
+
+
+def _names(table: tuple[str, ...], relation: Relation | None) -> bool:
+    if relation is None:
+        return False
+    whole = (relation.database or "", relation.schema, relation.identifier)
+    return tuple(part.casefold() for part in whole)[-len(table) :] == table
+
+
+def _say_candidate(place: PlaceRow, row: LineageRow) -> str:
+    return f"{row.unique_id} in {place.account_name}, {_said(place)}"
+
+
+def _said(place: PlaceRow) -> str:
+    environment = place.environment_name or f"environment {place.environment_id}"
+    return f"{environment} of {place.project_name or f'project {place.project_id}'}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 120 else f"{text[:117]}…")

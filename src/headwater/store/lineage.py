@@ -1,0 +1,214 @@
+"""The lineage as it was: which manifest held in a place at a time, and its nodes without reading whole nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, Text, false, func, or_, select, tuple_, type_coerce
+
+from headwater.model.node import Macro, Node, Relation
+from headwater.store.lineage_rows import LineageRow, ManifestUse, PlaceRow
+from headwater.store.manifests import join_versions, list_node_versions, resolve
+from headwater.store.nodes import MACRO, read_body
+from headwater.store.schema import (
+    accounts,
+    environments,
+    invocations,
+    manifest_nodes,
+    manifests,
+    node_versions,
+    nodes,
+    projects,
+    runs,
+)
+from headwater.store.values import LONGEST_KEY, Instant, clean_key
+from headwater.store.writing import Scope, chunks
+
+_SOME = 400
+_decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
+_NONE = "[]"
+
+
+def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
+    """List every project and environment of which a manifest is stored, by the names of account and project."""
+    columns = manifests.c
+    place = (columns.account_key, columns.project_id, columns.environment_id)
+    where = [] if account_keys is None else [columns.account_key.in_(account_keys)]
+    known = select(*place, func.max(columns.current_at).label("current_at")).where(*where).group_by(*place).subquery()
+    same = known.c.account_key
+    joined = (
+        known.join(accounts, accounts.c.account_key == same)
+        .outerjoin(projects, (projects.c.account_key == same) & (projects.c.project_id == known.c.project_id))
+        .outerjoin(
+            environments,
+            (environments.c.account_key == same) & (environments.c.environment_id == known.c.environment_id),
+        )
+    )
+    query = select(
+        known,
+        accounts.c.name.label("account_name"),
+        projects.c.name.label("project_name"),
+        environments.c.name.label("environment_name"),
+        environments.c.deployment_type,
+    ).select_from(joined)
+    order = (accounts.c.name, projects.c.name, known.c.project_id, environments.c.name, known.c.environment_id)
+    return [
+        PlaceRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+        for row in tx.execute(query.order_by(*order))
+    ]
+
+
+def find_manifest_at(tx: Connection, scope: Scope, at: datetime | None = None) -> int | None:
+    """Find the manifest that held in a place at a time, or last: that of the newest invocation before it.
+
+    Invocations of pull requests count only where there are no others: they say nothing of what is deployed.
+    """
+    used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
+    query = _uses(scope, used_at)
+    if at is not None:
+        query = query.where(used_at <= at)
+    newest = query.order_by(used_at.desc(), invocations.c.invocation_key.desc()).limit(1)
+    for proposed in (False, True):
+        row = tx.execute(newest.where(is_proposed().is_(proposed))).first()
+        if row is not None:
+            return int(row.manifest_key)
+    columns = manifests.c
+    where = [*_within(scope), *([] if at is None else [columns.current_at <= at])]
+    alone = select(columns.manifest_key).where(*where).order_by(columns.current_at.desc(), columns.manifest_key.desc())
+    found: int | None = tx.execute(alone.limit(1)).scalar()
+    return found
+
+
+def list_manifest_uses(tx: Connection, scope: Scope) -> list[ManifestUse]:
+    """List when another manifest than before came into force in a place, oldest first; pull requests are left out."""
+    used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
+    order = (used_at, invocations.c.invocation_key)
+    before = func.lag(invocations.c.manifest_key).over(order_by=order)
+    told = _uses(scope, used_at).add_columns(before.label("before")).where(is_proposed().is_(False)).subquery()
+    changed = or_(told.c.before.is_(None), told.c.before != told.c.manifest_key)
+    query = select(told).where(changed).order_by(told.c.used_at, told.c.invocation_key)
+    return [
+        ManifestUse(manifest_key=row.manifest_key, run_id=row.run_id, used_at=row.used_at) for row in tx.execute(query)
+    ]
+
+
+def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[LineageRow]:
+    """List the nodes of a manifest, macros left out, from columns alone; nothing where there is no such manifest."""
+    held = resolve(account_key, manifest_key)
+    versions = node_versions.c
+    plain = (type_coerce(versions.tags, Text), type_coerce(versions.parents, Text))
+    query = (
+        select(
+            nodes.c.node_key, held.c.version, nodes.c.unique_id, nodes.c.resource_type, versions.name,
+            versions.database_name, versions.schema_name, versions.identifier,
+            versions.materialized, versions.owner, versions.group_name, *plain,
+        )
+        .select_from(join_versions(held, account_key))
+        .where((held.c.rank == 1) & (nodes.c.resource_type != MACRO))
+        .order_by(held.c.node_key)
+    )  # fmt: skip
+    return [_lineage_row(*tuple(row)) for row in tx.execute(query)]
+
+
+def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, Node | Macro]:
+    """Read some nodes and macros whole, by node key, from pairs of key and version; what is not kept is left out."""
+    found: dict[int, Node | Macro] = {}
+    pair = tuple_(node_versions.c.node_key, node_versions.c.version)
+    same = (nodes.c.account_key == account_key) & (nodes.c.node_key == node_versions.c.node_key)
+    query = select(node_versions.c.node_key, nodes.c.resource_type, node_versions.c.body).select_from(
+        node_versions.join(nodes, same)
+    )
+    for chunk in chunks(wanted, _SOME):
+        here = (node_versions.c.account_key == account_key) & pair.in_(chunk)
+        for node_key, resource_type, body in tx.execute(query.where(here)):
+            found[node_key] = read_body(resource_type, body)
+    return found
+
+
+def list_version_history(tx: Connection, scope: Scope, node_key: int) -> dict[int, bytes | None]:
+    """Give the version that a node has in each manifest of its place, None where it is not in it."""
+    columns = manifests.c
+    query = select(columns.manifest_key, columns.base_key).where(*_within(scope)).order_by(columns.depth)
+    chain = [(row.manifest_key, row.base_key) for row in tx.execute(query)]
+    found = _own_versions(tx, scope.account_key, node_key)
+    history: dict[int, bytes | None] = {}
+    for manifest_key, base_key in chain:
+        history[manifest_key] = found[manifest_key] if manifest_key in found else history.get(base_key or 0)
+    return history
+
+
+def list_differences(
+    tx: Connection, account_key: int, before: int, after: int
+) -> tuple[Mapping[int, bytes], Mapping[int, bytes]]:
+    """Give the versions by node key, of both manifests, that the other does not have."""
+    one, other = (list_node_versions(tx, account_key, manifest_key) for manifest_key in (before, after))
+    return (
+        {key: version for key, version in one.items() if other.get(key) != version},
+        {key: version for key, version in other.items() if one.get(key) != version},
+    )
+
+
+def _uses(scope: Scope, used_at: ColumnElement[Any]) -> Select[Any]:
+    columns = invocations.c
+    same = (runs.c.account_key == columns.account_key) & (runs.c.run_id == columns.run_id)
+    return (
+        select(
+            columns.invocation_key, columns.manifest_key, columns.run_id, type_coerce(used_at, Instant).label("used_at")
+        )
+        .select_from(invocations.outerjoin(runs, same))
+        .where(
+            columns.account_key == scope.account_key,
+            columns.project_id == scope.project_id,
+            columns.environment_id == scope.environment_id,
+            columns.manifest_key.is_not(None),
+        )
+    )
+
+
+def is_proposed() -> ColumnElement[bool]:
+    """Whether an invocation is of a pull request: of code that is not merged, in a schema of its own."""
+    return func.coalesce(
+        runs.c.trigger_pull_request_id.is_not(None) | runs.c.trigger_schema_override.is_not(None), false()
+    )
+
+
+def _own_versions(tx: Connection, account_key: int, node_key: int) -> dict[int, bytes | None]:
+    columns = manifest_nodes.c
+    query = select(columns.manifest_key, columns.version)
+    rows = tx.execute(query.where((columns.account_key == account_key) & (columns.node_key == node_key)))
+    return {manifest_key: None if version is None else bytes(version) for manifest_key, version in rows}
+
+
+def _within(scope: Scope) -> tuple[Any, ...]:
+    return tuple(manifests.c[name] == value for name, value in asdict(scope).items())
+
+
+def _lineage_row(
+    node_key: int, version: bytes, unique_id: str, resource_type: str, name: str, database: str | None,
+    schema: str | None, identifier: str | None, materialized: str | None, owner: str | None, group: str | None,
+    tags: str, parents: str,
+) -> LineageRow:  # fmt: skip
+    return LineageRow(
+        node_key,
+        bytes(version),
+        unique_id,
+        resource_type,
+        name,
+        None if identifier is None else Relation(database, schema or "", identifier),
+        materialized,
+        owner,
+        group,
+        () if tags == _NONE else _decode_names(tags),
+        () if parents == _NONE else _keys(_decode_names(parents)),
+    )
+
+
+def _keys(unique_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Give unique_ids as the nodes table has them, in which a very long one ends in a hash."""
+    if max(map(len, unique_ids)) <= LONGEST_KEY:
+        return unique_ids
+    return tuple(map(clean_key, unique_ids))
