@@ -151,11 +151,11 @@ def test_what_a_terminal_signals_is_not_passed_on_again(engine: DbtHouse) -> Non
     try:
         wait_for((engine.project / "ready").exists, "the program")
         os.write(terminal, b"\x03")
-        _, status = os.waitpid(process, 0)
+        ended = wait_for(lambda: status if (status := os.waitpid(process, os.WNOHANG))[0] else None, "the end")
     finally:
         os.close(terminal)
 
-    assert os.waitstatus_to_exitcode(status) == 5
+    assert os.waitstatus_to_exitcode(ended[1]) == 5
     assert (engine.project / "heard").read_text() == "heard\n"
 
 
