@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from headwater.analysis.failures import FailureKind, classify_failure, first_line
+from headwater.analysis.failures import FailureKind, classify_failure, find_missing_column, first_line
 from headwater.analysis.roots import Parents, each_upstream
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -35,7 +35,8 @@ class Failure:
     """A failure and what it is explained by.
 
     `good` is the same node's last good outcome before, None where there is none; `in_run` all that was not good in the
-    same run; `tests` the histories, newest first, of tests on the node and above it; `freshness` those of the sources
+    same run; `columns` those that sources above it are known to have had, in lower case; `tests`
+    the histories, newest first, of tests on the node and above it; `freshness` those of the sources
     above it; `difference` is None where one of the two manifests is not known.
     """
 
@@ -43,6 +44,7 @@ class Failure:
     parents: Parents
     good: Outcome | None = None
     in_run: Mapping[str, Outcome] = field(default_factory=dict)
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     tests: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     freshness: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
     difference: Difference | None = None
@@ -150,21 +152,44 @@ def _upstream_change(failure: Failure) -> Iterable[Cause]:
 
 def _source_change(failure: Failure) -> Iterable[Cause]:
     """A column or a table is not there though nobody changed the code: the source is another one than it was."""
-    if failure.kind not in {FailureKind.MISSING_COLUMN, FailureKind.MISSING_RELATION}:
-        return
+    if failure.kind is FailureKind.MISSING_RELATION:
+        yield from _missing_source(failure)
+    elif failure.kind is FailureKind.MISSING_COLUMN:
+        yield from _missing_column(failure)
+
+
+def _missing_source(failure: Failure) -> Iterable[Cause]:
     message = (failure.outcome.message or "").lower()
-    sources = [parent for parent in _upstream_of(failure) if parent.startswith("source.")]
-    direct = set(failure.parents.get(failure.outcome.unique_id, ()))
-    for source in sources:
-        named = source.rsplit(".", 1)[-1].lower() in message
-        sure = 0.84 if source in direct and (named or len(direct) == 1) else 0.75 if source in direct else 0.6
-        if failure.kind is FailureKind.MISSING_RELATION and named:
+    direct = failure.parents.get(failure.outcome.unique_id, ())
+    for source in _sources_above(failure):
+        if source.rsplit(".", 1)[-1].lower() in message:
             said = f"The table of the source {short_name(source)} was not there: {first_line(failure.outcome.message)}"
-            yield _cause(failure, CauseKind.SOURCE_MISSING, source, 0.95 if source in direct else 0.8, said)
-        elif failure.kind is FailureKind.MISSING_COLUMN:
-            reader = short_name(failure.outcome.unique_id)
-            said = f"A column that {reader} reads is gone: {first_line(failure.outcome.message)}"
-            yield _cause(failure, CauseKind.COLUMNS_CHANGED, source, sure, said)
+            sure = 0.95 if source in direct else 0.8
+            yield _cause(failure, CauseKind.SOURCE_MISSING, source, sure, said)
+
+
+def _missing_column(failure: Failure) -> Iterable[Cause]:
+    """Likeliest is a source known to have had the column, then one the node reads itself, then any above it.
+
+    A model that the node reads itself is blamed where no source is known to have had it: another project's may be.
+    """
+    sources = _sources_above(failure)
+    direct = failure.parents.get(failure.outcome.unique_id, ())
+    column = find_missing_column(failure.outcome.message)
+    having = [source for source in sources if column in failure.columns.get(source, ())]
+    line = first_line(failure.outcome.message)
+    for source in sources:
+        if source in having:
+            sure, said = 0.9 / len(having) ** 0.2, f"{column} of the source {short_name(source)} is gone."
+        elif source in direct or len(sources) == 1:
+            sure, said = 0.8, f"A column of the source {short_name(source)} is gone."
+        else:
+            sure, said = 0.5, f"A column is gone that may have come from the source {short_name(source)}."
+        yield _cause(failure, CauseKind.COLUMNS_CHANGED, source, sure, said, line)
+    models = [parent for parent in direct if parent.startswith("model.")]
+    for model in [] if having else models:
+        said = f"{short_name(model)} no longer has a column that {short_name(failure.outcome.unique_id)} reads."
+        yield _cause(failure, CauseKind.COLUMNS_CHANGED, model, 0.75 if len(models) == 1 else 0.6, said, line)
 
 
 def _data_change(failure: Failure) -> Iterable[Cause]:
@@ -172,7 +197,7 @@ def _data_change(failure: Failure) -> Iterable[Cause]:
     if failure.outcome.status != "fail" and failure.kind not in {FailureKind.TYPE, FailureKind.DUPLICATE_KEY}:
         return
     tested = failure.parents.get(failure.outcome.unique_id, ())
-    sources = [source for source in _upstream_of(failure) if source.startswith("source.")]
+    sources = _sources_above(failure)
     subject = sources[0] if len(sources) == 1 else tested[0] if tested else failure.outcome.unique_id
     rows = f" {failure.outcome.failures:,} rows fail now." if failure.outcome.failures else ""
     before = f" It was last good on {failure.good.at:%Y-%m-%d %H:%M} UTC." if failure.good else ""
@@ -227,15 +252,19 @@ _TESTED: tuple[Rule, ...] = (
 )
 
 
-def _cause(failure: Failure, kind: CauseKind, subject: str, confidence: float, said: str) -> Cause:
+def _cause(failure: Failure, kind: CauseKind, subject: str, confidence: float, *evidence: str) -> Cause:
     return Cause(
-        kind=kind, unique_id=subject, confidence=round(confidence, 3), since=_since(failure), evidence=(said,),
+        kind=kind, unique_id=subject, confidence=round(confidence, 3), since=_since(failure), evidence=evidence,
         run_id=failure.outcome.run_id,
     )  # fmt: skip
 
 
 def _since(failure: Failure) -> datetime:
     return failure.since or failure.outcome.at
+
+
+def _sources_above(failure: Failure) -> list[str]:
+    return [ancestor for ancestor in _upstream_of(failure) if ancestor.startswith("source.")]
 
 
 def _upstream_of(failure: Failure) -> list[str]:

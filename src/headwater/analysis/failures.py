@@ -49,13 +49,13 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "env var required but not provided", "environment variable .{0,80} not (set|provided)",
     ),
     FailureKind.GIT: (
-        r"fatal: .{0,200}(repository|remote|authentication|branch|reference)", "git clone", "git fetch failed",
+        r"fatal: .{0,200}(repository|remote|authentication failed for 'http|branch|reference)", "git clone", "git fetch failed",
         "could not read from remote repository", "could not read username", "couldn't find remote ref",
         "failed to clone", "remote branch .{1,200} not found",
     ),
     FailureKind.PACKAGES: (
-        "package .{0,120} was not found", "dependencies? error", "version error for package", "dbt deps",
-        r"external connection exception occurred.{0,80}hub", "not found in the package index",
+        "not found in the package index", "dependency error", "version error for package", "dbt deps",
+        r"external connection exception occurred.{0,80}hub",
         "packages? .{0,120}not installed", "could not find a version", "found \\d+ packages? specified",
     ),
     FailureKind.CREDENTIALS: (
@@ -145,6 +145,21 @@ def classify_failure(message: str | None) -> FailureKind:
         return FailureKind.UNKNOWN
     told = " ".join(message[:_READ_CHARACTERS].lower().split())
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(told)), FailureKind.UNKNOWN)
+
+
+_COLUMN = re.compile(
+    r"""(?:column|identifier|name:?|field|resolve)\s+(?:named\s+|name\s+)?"""
+    r"""["'`\[]?([\w$]+(?:["'`]?\.["'`]?[\w$]+)*)["'`\]]?""",
+    re.IGNORECASE,
+)
+
+
+def find_missing_column(message: str | None) -> str | None:
+    """Find the column that a message misses, without its table and in lower case; None where it names none."""
+    if classify_failure(message) is not FailureKind.MISSING_COLUMN:
+        return None
+    found = _COLUMN.search((message or "")[:_READ_CHARACTERS])
+    return re.split(r"[.\"'`]+", found[1])[-1].lower() if found else None
 
 
 def first_line(message: str | None) -> str:

@@ -15,6 +15,9 @@ from headwater.model.verdict import NodeState
 SHORTEST_GRACE = timedelta(minutes=15)
 """A run is not called late before it is this late; jobs wait in queues and start on slow machines."""
 
+DESCRIBED = frozenset({"exposure", "metric", "semantic_model", "saved_query"})
+"""What is never built: it is as good as what it is made from."""
+
 _UNUSUAL = 6.0
 _LEAST_HISTORY = 8
 _GRACE_SHARE = 0.25
@@ -59,6 +62,8 @@ class Judgement:
 
 def judge(facts: NodeFacts, now: datetime) -> Judgement:
     """Tell in what state a node is by what happened to itself, its tests and its job; upstream is not looked at."""
+    if facts.resource_type in DESCRIBED:
+        return Judgement(state=NodeState.UNKNOWN, reason="Nothing is known of what it is made from.")
     if facts.resource_type == "source":
         return _judge_source(facts)
     if facts.resource_type in {"test", "unit_test"}:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from headwater.cli import accounts, dbt, demo, nodes, runs, serving, syncing, tokens, webhooks
+from headwater.cli import accounts, dbt, demo, nodes, runs, serving, syncing, tokens, verdicts, webhooks
 from headwater.cli.printing import console_errors
 from headwater.errors import Ambiguous, CheckFailed, ConfigurationInvalid, HeadwaterError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 webhooks.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(tokens.app, name="token")
-for family in (runs, nodes, syncing, dbt, serving, demo):
+for family in (runs, nodes, verdicts, syncing, dbt, serving, demo):
     family.add_commands(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,13 +12,15 @@ from sqlalchemy import Connection
 
 from headwater.analysis.causes import ADDED, Difference, Failure
 from headwater.analysis.changes import Changes, compare, find_users
+from headwater.analysis.failures import find_missing_column
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.schedule import next_run_at
 from headwater.analysis.states import JobFacts, NodeFacts, last_good, streak_start
 from headwater.model.node import Macro, Node
 from headwater.model.outcome import Outcome
+from headwater.observatory.lineage import Held
 from headwater.store.inventory import list_account_jobs
-from headwater.store.lineage import find_manifest_at, list_differences, list_lineage, list_macros, read_nodes
+from headwater.store.lineage import list_differences, list_macros, read_nodes
 from headwater.store.lineage_rows import LineageRow
 from headwater.store.outcome_queries import list_latest_outcomes, list_outcomes
 from headwater.store.run_queries import RunFilter, list_runs
@@ -29,34 +32,25 @@ _RUNS_OF_JOB = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """The nodes of one manifest by unique_id, their parents, and the tests that read each."""
+    """The nodes of one environment by unique_id, their parents, and the tests that read each."""
 
     scope: Scope
-    manifest_key: int
     nodes: Mapping[str, LineageRow]
     parents: Mapping[str, tuple[str, ...]]
     readers: Mapping[str, tuple[str, ...]]
 
 
-def read_graph(tx: Connection, scope: Scope, at: datetime) -> Graph | None:
-    """Read the graph that held in an environment at a time; None where no manifest of it is stored."""
-    manifest_key = find_manifest_at(tx, scope, at)
-    return None if manifest_key is None else read_manifest_graph(tx, scope, manifest_key)
-
-
-def read_manifest_graph(tx: Connection, scope: Scope, manifest_key: int) -> Graph:
-    """Read the graph of one manifest."""
-    nodes = {row.unique_id: row for row in list_lineage(tx, scope.account_key, manifest_key)}
+def graph_of(held: Held) -> Graph:
+    """Give the graph that held in a place."""
     readers: defaultdict[str, list[str]] = defaultdict(list)
-    for row in nodes.values():
+    for row in held.rows.values():
         if row.resource_type in TESTS:
             for parent in row.parents:
                 readers[parent].append(row.unique_id)
     return Graph(
-        scope=scope,
-        manifest_key=manifest_key,
-        nodes=nodes,
-        parents={unique_id: row.parents for unique_id, row in nodes.items()},
+        scope=held.place.scope,
+        nodes=held.rows,
+        parents={unique_id: row.parents for unique_id, row in held.rows.items()},
         readers={unique_id: tuple(tests) for unique_id, tests in readers.items()},
     )
 
@@ -97,6 +91,7 @@ def read_failure(tx: Connection, graph: Graph, outcome: Outcome, in_run: Mapping
         parents=graph.parents,
         good=good,
         in_run=in_run,
+        columns=_read_columns(tx, graph, outcome, upstream),
         tests={other: found for other, found in histories.items() if graph.nodes[other].resource_type in TESTS},
         freshness={other: found for other, found in histories.items() if graph.nodes[other].resource_type == "source"},
         difference=_read_difference(tx, account_key, good, outcome, {outcome.unique_id, *upstream}),
@@ -108,9 +103,30 @@ def _history(tx: Connection, graph: Graph, unique_id: str, until: datetime) -> t
     return list_outcomes(tx, graph.scope.account_key, graph.nodes[unique_id].node_key, until)
 
 
-def _read_tests(
-    tx: Connection, graph: Graph, unique_id: str, now: datetime
-) -> dict[str, tuple[Outcome, ...]]:
+def _read_columns(tx: Connection, graph: Graph, outcome: Outcome, upstream: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Read which sources declare the column that a message misses, or are read by code that names it."""
+    missing = find_missing_column(outcome.message)
+    if missing is None:
+        return {}
+    named = re.compile(rf"\b{re.escape(missing)}\b", re.IGNORECASE)
+    rows = [graph.nodes[other] for other in (outcome.unique_id, *upstream)]
+    wanted = [row for row in rows if row.resource_type == "source" or any(map(_is_source, row.parents))]
+    found: dict[str, frozenset[str]] = {}
+    for node in read_nodes(tx, graph.scope.account_key, ((row.node_key, row.version) for row in wanted)).values():
+        if not isinstance(node, Node):
+            continue
+        if any(column.name.lower() == missing for column in node.columns):
+            found[node.unique_id] = frozenset({missing})
+        if node.raw_code and named.search(node.raw_code):
+            found |= {parent: frozenset({missing}) for parent in node.parents if _is_source(parent)}
+    return found
+
+
+def _is_source(unique_id: str) -> bool:
+    return unique_id.startswith("source.")
+
+
+def _read_tests(tx: Connection, graph: Graph, unique_id: str, now: datetime) -> dict[str, tuple[Outcome, ...]]:
     """Read the histories of the tests that vouch for a node: those that read it alone, or are attached to it."""
     reading = [graph.nodes[test] for test in graph.readers.get(unique_id, ())]
     shared = {row.node_key: row.version for row in reading if len(row.parents) > 1}

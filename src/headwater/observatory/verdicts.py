@@ -1,280 +1,112 @@
-"""Verdicts: in what state a node is, since when, and why."""
+"""Questions about the state of a node: in what state it is, since when, why, and what that reaches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from headwater.analysis.causes import explain
-from headwater.analysis.missed import explain_missed
-from headwater.analysis.roots import each_upstream, find_roots
-from headwater.analysis.states import Judgement, NodeFacts, judge, streak_start
-from headwater.errors import NotKnown
-from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
-from headwater.model.outcome import Outcome
-from headwater.model.run import RunStatus
-from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
-from headwater.observatory.evidence import TESTS, Graph, read_facts, read_failure, read_graph, read_latest
-from headwater.store.lineage import find_owned_scope
-from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, list_run_invocation_keys
-from headwater.store.run_queries import list_run_steps
-from headwater.store.writing import Scope
-
-_MOST_CAUSES = 12
-_MOST_EVIDENCE = 4
-_MOST_ROOTS = 20
-_FARTHEST = 3
-"""How many projects a cause is followed through."""
-
-_BUILT = frozenset({"model", "seed", "snapshot", "function"})
-_SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
+from headwater.model.verdict import Cause, Verdict
+from headwater.observatory.holder import Observatory
+from headwater.observatory.impact import get_impact, place_of
+from headwater.observatory.judging import give_verdict
+from headwater.observatory.node_reports import ExposureSummary, NodePlace, OwnerSummary
+from headwater.observatory.references import NodeQuestion, find_node
 
 
-@dataclass(frozen=True, slots=True)
-class _Upstream:
-    """Something bad above a node, and since when."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSummary:
+    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
 
-    outcome: Outcome
-    since: datetime
+    kind: str
+    unique_id: str | None
+    run_id: int | None
+    confidence: float
+    since: datetime | None
+    evidence: tuple[str, ...]
 
 
-def give_verdict(tx: Connection, address: NodeAddress, now: datetime, *, farthest: int = _FARTHEST) -> Verdict:
-    """Tell in what state a node was at a moment, and why; everything is read from what was stored of before it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsequencesSummary:
+    """What a node feeds: counts by resource type, exposures and owners first."""
+
+    sentence: str
+    downstream: tuple[str, ...]
+    counts: dict[str, int]
+    exposures: tuple[ExposureSummary, ...]
+    owners: tuple[OwnerSummary, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictReport:
+    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches."""
+
+    unique_id: str
+    name: str
+    sentence: str
+    state: str
+    reason: str
+    since: datetime | None
+    last_good_at: datetime | None
+    place: NodePlace
+    causes: tuple[CauseSummary, ...]
+    consequences: ConsequencesSummary
+    notes: tuple[str, ...]
+    as_of: datetime
+
+
+def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
+    """Get the verdict on a node, now or at a time that was asked for.
 
     Raises:
-        NotKnown: the node is in no manifest that held then.
+        NotKnown: nothing is called so.
+        Ambiguous: several nodes are.
     """
-    graph = read_graph(tx, Scope(*address[:3]), now)
-    if graph is None or address.unique_id not in graph.nodes:
-        raise NotKnown(f"{address.unique_id} is in no manifest of its environment that held then.")
-    facts = read_facts(tx, graph, address.unique_id, now)
-    judgement = judge(facts, now)
-    if judgement.state in _SEEN_THROUGH:
-        seen = _look_upstream(tx, graph, facts, judgement, now, farthest)
-        if seen is not None:
-            return seen
-    causes = _find_causes(tx, graph, facts, judgement)
-    return _verdict(address.unique_id, judgement, causes)
-
-
-def _verdict(unique_id: str, judgement: Judgement, causes: Iterable[Cause]) -> Verdict:
-    return Verdict(
-        unique_id=unique_id,
-        state=judgement.state,
-        reason=judgement.reason,
-        since=judgement.since,
-        last_good_at=judgement.last_good_at,
-        causes=_ranked(causes),
+    now = asked.at or observatory.store.now()
+    with observatory.store.read() as tx:
+        found = find_node(observatory, tx, asked)
+        verdict = give_verdict(tx, found.estate, found.address, now)
+    impact = get_impact(observatory, asked)
+    return VerdictReport(
+        unique_id=verdict.unique_id,
+        name=found.row.name,
+        sentence=_say(verdict),
+        state=str(verdict.state),
+        reason=verdict.reason,
+        since=verdict.since,
+        last_good_at=verdict.last_good_at,
+        place=place_of(found),
+        causes=tuple(_summarise(cause) for cause in verdict.causes),
+        consequences=ConsequencesSummary(
+            sentence=impact.sentence,
+            downstream=impact.downstream,
+            counts=impact.counts,
+            exposures=impact.exposures,
+            owners=impact.owners,
+        ),
+        notes=impact.notes,
+        as_of=now,
     )
 
 
-def _ranked(causes: Iterable[Cause]) -> tuple[Cause, ...]:
-    """Put the likeliest first; the same cause of several failures is one, with the evidence of all."""
-    merged: dict[tuple[CauseKind, str | None, int | None], Cause] = {}
-    for cause in causes:
-        key = (cause.kind, cause.unique_id, None if cause.unique_id else cause.run_id)
-        known = merged.get(key)
-        if known is None:
-            merged[key] = cause
-            continue
-        better, other = sorted((known, cause), key=lambda found: -found.confidence)
-        evidence = tuple(dict.fromkeys((*better.evidence, *other.evidence)))[:_MOST_EVIDENCE]
-        merged[key] = replace(better, evidence=evidence)
-    return tuple(sorted(merged.values(), key=lambda cause: -cause.confidence))[:_MOST_CAUSES]
-
-
-def _find_causes(tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement) -> list[Cause]:
-    if judgement.state is NodeState.LATE:
-        return _explain_late(tx, graph, facts, judgement)
-    if judgement.state is NodeState.STALE or (judgement.state is NodeState.MISSING and judgement.decided_by):
-        return [_explain_source(judgement)]
-    if judgement.state in {NodeState.FAILED, NodeState.SKIPPED, NodeState.TEST_FAILING}:
-        return [cause for outcome in judgement.decided_by for cause in _explain_outcome(tx, graph, outcome)]
-    return []
-
-
-def _explain_outcome(tx: Connection, graph: Graph, outcome: Outcome) -> list[Cause]:
-    """Explain one bad outcome by the first failures above it in its run."""
-    in_run = _read_bad(tx, graph, outcome)
-    roots = find_roots(outcome.unique_id, in_run, graph.parents)
-    if not roots and outcome.status == "skipped":
-        return [_explain_skip(tx, graph, outcome, in_run)]
-    causes: list[Cause] = []
-    for root in (roots or (outcome,))[:_MOST_ROOTS]:
-        if root.unique_id not in graph.nodes:
-            continue
-        found = explain(read_failure(tx, graph, root, in_run))
-        causes += found if root.unique_id == outcome.unique_id else _led_by(outcome, root, found)
-    return causes
-
-
-def _led_by(outcome: Outcome, root: Outcome, causes: Sequence[Cause]) -> list[Cause]:
-    how = "was skipped" if outcome.status == "skipped" else "failed"
-    run = f" in run {root.run_id}" if root.run_id is not None else ""
-    lead = f"{short_name(outcome.unique_id)} {how} because {short_name(root.unique_id)}, upstream, failed{run}."
-    return [replace(cause, evidence=(lead, *cause.evidence)[:_MOST_EVIDENCE]) for cause in causes]
-
-
-def _read_bad(tx: Connection, graph: Graph, outcome: Outcome) -> dict[str, Outcome]:
-    account_key = graph.scope.account_key
-    keys = (
-        (outcome.invocation_key,) if outcome.run_id is None
-        else list_run_invocation_keys(tx, account_key, outcome.run_id)
-    )  # fmt: skip
-    return list_bad_outcomes(tx, account_key, keys)
-
-
-def _explain_skip(tx: Connection, graph: Graph, outcome: Outcome, in_run: dict[str, Outcome]) -> Cause:
-    """A node is skipped without a failure above it where the run was cancelled, or told to stop at the first failure."""
-    run_id = outcome.run_id
-    failed = [other for other in in_run.values() if other.is_failed]
-    if failed:
-        first = min(failed, key=lambda other: (other.at, other.unique_id))
-        said = f"{short_name(first.unique_id)} failed first, and dbt did not go on; nothing above this node failed."
-        return Cause(
-            kind=CauseKind.NODE_FAILED, confidence=0.6, unique_id=first.unique_id, run_id=run_id, since=first.at,
-            evidence=(said,),
-        )  # fmt: skip
-    said = f"Run {run_id} ended before dbt came to this node." if run_id else "dbt ended before it came to this node."
-    return Cause(kind=CauseKind.RUN_CANCELLED, confidence=0.7, run_id=run_id, since=outcome.at, evidence=(said,))
-
-
-def _explain_source(judgement: Judgement) -> Cause:
-    (outcome,) = judgement.decided_by
-    is_missing = judgement.state is NodeState.MISSING
-    newest = f" Its newest row is of {outcome.max_loaded_at:%Y-%m-%d %H:%M} UTC." if outcome.max_loaded_at else ""
-    told = f" {outcome.message}" if is_missing and outcome.message else newest
-    return Cause(
-        kind=CauseKind.SOURCE_MISSING if is_missing else CauseKind.SOURCE_STALE,
-        confidence=0.95,
-        unique_id=outcome.unique_id,
-        run_id=outcome.run_id,
-        since=judgement.since,
-        evidence=(f"{judgement.reason}{told}",),
+def _summarise(cause: Cause) -> CauseSummary:
+    return CauseSummary(
+        kind=str(cause.kind),
+        unique_id=cause.unique_id,
+        run_id=cause.run_id,
+        confidence=cause.confidence,
+        since=cause.since,
+        evidence=cause.evidence,
     )
 
 
-def _explain_late(tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement) -> list[Cause]:
-    assert facts.job is not None  # noqa: S101  only a node with a job is judged late
-    account_key = graph.scope.account_key
-    if judgement.runs and judgement.runs[0].status is RunStatus.ERROR:
-        run = judgement.runs[0]
-        bad = list_bad_outcomes(tx, account_key, list_run_invocation_keys(tx, account_key, run.run_id))
-        failures = [found for found in bad.values() if found.is_failed and found.unique_id in graph.nodes]
-        if failures:
-            roots = [found for found in failures if find_roots(found.unique_id, bad, graph.parents) == (found,)]
-            lead = f"Run {run.run_id} of {facts.job.name} stopped before it came to {short_name(facts.unique_id)}."
-            return [
-                replace(cause, evidence=(lead, *cause.evidence)[:_MOST_EVIDENCE])
-                for root in (roots or failures)[:_MOST_ROOTS]
-                for cause in explain(read_failure(tx, graph, root, bad))
-            ]
-        with_steps = replace(run, steps=tuple(list_run_steps(tx, account_key, run.run_id)))
-        judgement = replace(judgement, runs=(with_steps, *judgement.runs[1:]))
-    return [explain_missed(judgement, facts.job)]
-
-
-def _look_upstream(
-    tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement, now: datetime, farthest: int
-) -> Verdict | None:
-    """Judge a node that is well by itself by what it was built from; None where that is well too."""
-    upstream = list(each_upstream(facts.unique_id, graph.parents))
-    tests = {test for other in upstream for test in graph.readers.get(other, ())}
-    stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
-    latest = read_latest(tx, graph, [*upstream, *stopped], now)
-    bad = _each_reached(tx, graph, facts, latest, now)
-    roots = [found for found in bad if not _has_bad_above(found, bad, graph)]
-    if roots:
-        causes = [
-            replace(cause, evidence=(_built_on(facts, found), *cause.evidence)[:_MOST_EVIDENCE])
-            for found in roots[:_MOST_ROOTS]
-            for cause in _explain_upstream(tx, graph, found)
-        ]
-        return _verdict(facts.unique_id, _worsen(judgement, facts, bad), causes)
-    return _look_across(tx, graph, facts, judgement, upstream, now, farthest)
-
-
-def _each_reached(
-    tx: Connection, graph: Graph, facts: NodeFacts, latest: dict[str, Outcome], now: datetime
-) -> list[_Upstream]:
-    """Give what is bad upstream since before the node was built: what turned bad later is not in it."""
-    built_at = facts.outcomes[0].at if facts.outcomes and facts.resource_type in _BUILT else None
-    found = []
-    for outcome in latest.values():
-        if outcome.is_good:
-            continue
-        history = list_outcomes(tx, graph.scope.account_key, graph.nodes[outcome.unique_id].node_key, now)
-        since = streak_start(history).at if history and not history[0].is_good else outcome.at
-        if built_at is None or since <= built_at:
-            found.append(_Upstream(outcome, since))
-    return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
-
-
-def _has_bad_above(found: _Upstream, bad: Sequence[_Upstream], graph: Graph) -> bool:
-    """Whether something failed further upstream, so that this is its symptom; skipped nodes always are one."""
-    if found.outcome.status == "skipped":
-        return any(other.outcome.is_failed for other in bad)
-    above = set(each_upstream(found.outcome.unique_id, graph.parents))
-    return any(
-        other.outcome.unique_id in above and other.outcome.is_failed and other.since <= found.since for other in bad
-    )
-
-
-def _explain_upstream(tx: Connection, graph: Graph, found: _Upstream) -> list[Cause]:
-    row = graph.nodes[found.outcome.unique_id]
-    if row.resource_type == "source":
-        state = NodeState.STALE if found.outcome.status == "error" else NodeState.MISSING
-        said = f"The source {short_name(row.unique_id)} failed its freshness check."
-        return [_explain_source(Judgement(state=state, reason=said, since=found.since, decided_by=(found.outcome,)))]
-    return _explain_outcome(tx, graph, found.outcome)
-
-
-def _built_on(facts: NodeFacts, found: _Upstream) -> str:
-    how = {"skipped": "was skipped", "fail": "fails"}.get(found.outcome.status, "failed")
-    since = f"{found.since:%Y-%m-%d %H:%M} UTC"
-    return f"{short_name(facts.unique_id)} is made from what {short_name(found.outcome.unique_id)} stands for: it {how} since {since}."
-
-
-def _worsen(judgement: Judgement, facts: NodeFacts, bad: Sequence[_Upstream]) -> Judgement:
-    """A node built from what failed holds old data; built from what fails its tests, data that nobody vouches for."""
-    broken = [found for found in bad if not found.outcome.unique_id.startswith(tuple(f"{kind}." for kind in TESTS))]
-    state = NodeState.STALE if broken else NodeState.WARNED
-    named = short_name((broken or bad)[0].outcome.unique_id)
-    reason = (
-        f"It was built from data that is older than it should be: {named} upstream is not as it should be."
-        if broken
-        else f"It was built from data that fails a test upstream: {named}."
-    )
-    return replace(judgement, state=state, reason=reason, since=(broken or bad)[0].since)
-
-
-def _look_across(
-    tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement, upstream: Sequence[str], now: datetime,
-    farthest: int,
-) -> Verdict | None:  # fmt: skip
-    """Ask the projects that own what this project reads of other projects."""
-    if farthest <= 0:
-        return None
-    built_at = facts.outcomes[0].at if facts.outcomes and facts.resource_type in _BUILT else None
-    for other in upstream:
-        scope = find_owned_scope(tx, graph.scope, other)
-        if scope is None:
-            continue
-        try:
-            found = give_verdict(tx, NodeAddress(*_place(scope), other), now, farthest=farthest - 1)
-        except NotKnown:
-            continue
-        if found.state in _SEEN_THROUGH or (built_at and found.since and found.since > built_at):
-            continue
-        reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
-        worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
-        return _verdict(facts.unique_id, worse, found.causes)
-    return None
-
-
-def _place(scope: Scope) -> tuple[int, int, int]:
-    return scope.account_key, scope.project_id, scope.environment_id
+def _say(verdict: Verdict) -> str:
+    """Say the verdict in one sentence: the state, since when, and the likeliest cause."""
+    since = f" since {verdict.since:%Y-%m-%d %H:%M} UTC" if verdict.since is not None else ""
+    said = f"{short_name(verdict.unique_id)} is {verdict.state}{since}"
+    if not verdict.causes:
+        return f"{said}."
+    first = verdict.causes[0]
+    what = str(first.kind).replace("_", " ")
+    subject = short_name(first.unique_id) if first.unique_id else f"run {first.run_id}"
+    return f"{said}: {what} ({subject})."
