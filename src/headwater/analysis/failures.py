@@ -49,7 +49,8 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "env var required but not provided", "environment variable .{0,80} not (set|provided)",
     ),
     FailureKind.GIT: (
-        r"fatal: .{0,200}(repository|remote|authentication failed for 'http|branch|reference)", "git clone", "git fetch failed",
+        r"fatal: .{0,200}(repository|remote|authentication failed for 'http|branch|reference)",
+        "git clone", "git fetch failed",
         "could not read from remote repository", "could not read username", "couldn't find remote ref",
         "failed to clone", "remote branch .{1,200} not found",
     ),
