@@ -47,6 +47,7 @@ check: lint types contracts docs test wheel clients ## what CI runs
 bench: setup ## ratios against named peers, in one run
 	$(UV) run --quiet --group bench python bench/read_artifacts.py
 	$(RUN) python bench/ingest.py
+	$(RUN) python bench/lineage.py
 
 record: ## run the demo projects with real dbt and record their artifacts into the package
 	$(UV) run --no-project --python 3.11 --with-requirements demo/requirements.txt python demo/record.py

@@ -25,7 +25,7 @@ from litestar.routes import HTTPRoute
 from headwater.cli.app import app
 from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
-from headwater.observatory import reports
+from headwater.observatory import node_reports, reports
 from headwater.observatory.metrics import MetricsReport
 from headwater.observatory.webhooks import WebhookReport
 from headwater.sdk import CollectResult, CoreResult
@@ -56,6 +56,9 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.RunsReport, "`headwater runs --json`"),
     (reports.RunReport, "`headwater run ID --json`"),
     (reports.JobsReport, "`headwater jobs --json`"),
+    (node_reports.NodeReport, "`headwater node REF --json`"),
+    (node_reports.ImpactReport, "`headwater impact REF --json`"),
+    (node_reports.CatalogReport, "`headwater catalog --json`"),
     (reports.AccountsReport, "`headwater account list --json`"),
     (reports.AccountSummary, "`headwater account add … --json`"),
     (reports.CheckReport, "`headwater check --json`, `headwater account check NAME --json`"),

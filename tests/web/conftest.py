@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+import web_node_reports
 import web_reports
 
 from headwater.config import Settings
@@ -82,7 +83,8 @@ def door(observatory: Observatory) -> Door:
     def get_run(account: str, run_id: int):
         if run_id == 404:
             raise NotKnown("There is no run 404.", hint="See the runs.")
-        return web_reports.make_run_report(run_id=run_id, account=account)
+        changes = web_node_reports.make_changes()
+        return web_reports.make_run_report(run_id=run_id, account=account, changes=changes)
 
     return Door(
         get_overview=web_reports.make_overview,
@@ -90,6 +92,9 @@ def door(observatory: Observatory) -> Door:
         get_run=get_run,
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
+        get_node=lambda _asked, _shown: web_node_reports.make_node(),
+        get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
+        list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),

@@ -18,6 +18,7 @@ TWINS = {
     "/runs/acme/7.json": "/api/v1/runs/acme/7",
     "/jobs.json": "/api/v1/jobs",
     "/accounts.json": "/api/v1/accounts",
+    "/catalog.json": "/api/v1/catalog",
 }
 
 
@@ -149,9 +150,8 @@ def test_the_real_observatory_answers_behind_every_page(observatory, tokens, ser
     """With nothing connected yet, the real questions answer every page and document."""
     real = open_door(observatory)
     with serve_door(**{field.name: getattr(real, field.name) for field in fields(Door)}) as site:
-        answers = {
-            path: site.ask(path, token=tokens["viewer"]) for path in ("/", "/runs", "/jobs", "/accounts", *TWINS)
-        }
+        paths = ("/", "/runs", "/jobs", "/accounts", "/catalog", *TWINS)
+        answers = {path: site.ask(path, token=tokens["viewer"]) for path in paths}
         garbage = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=b"\x00not a run")
 
     missing = {path for path, reply in answers.items() if reply.status != 200}

@@ -7,7 +7,10 @@ import web_reports
 
 from headwater.observatory import access
 
-PATHS = ("/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts")
+PATHS = (
+    "/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/catalog",
+    "/nodes?ref=fct_orders",
+)  # fmt: skip
 LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
 
 

@@ -14,11 +14,12 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import Relation
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
-from headwater.observatory.runs import find_run_account
+from headwater.observatory.runs import find_run_account, short_name
 from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.lineage import list_places
 from headwater.store.lineage_rows import LineageRow, PlaceRow
+from headwater.store.values import clean_key
 from headwater.store.writing import Scope
 
 _BUILT = frozenset({"model", "seed", "snapshot", "source", "function"})
@@ -86,16 +87,18 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
 def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
     """Find the nodes that a reference may mean, the best kind of match only.
 
-    A unique_id goes before the name of what is built or its table's dotted name, with or without schema and database;
-    those before any other node's name.
+    A unique_id goes before the name of what is built (`orders`, `orders.v2`, or `shop.orders` of a source) or its
+    table's dotted name, with or without schema and database; those before any other node's name.
     """
     listed = list(rows)
-    exact = [row for row in listed if row.unique_id == ref]
+    exact = [row for row in listed if row.unique_id == clean_key(ref)]
     if exact:
         return exact
     table = split_dotted(ref)
-    built = [row for row in listed if row.resource_type in _BUILT and (row.name == ref or _names(table, row.relation))]
-    return built or [row for row in listed if row.name == ref]
+    named = [row for row in listed if row.name == ref or short_name(row.unique_id) == ref]
+    built = [row for row in listed if row.resource_type in _BUILT and _names(table, row.relation)]
+    built += [row for row in named if row.resource_type in _BUILT and row not in built]
+    return built or named
 
 
 def split_dotted(name: str) -> tuple[str, ...]:
@@ -223,10 +226,10 @@ def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundN
     estate = open_estate(shelf, held.place)
     address = held.address(row.unique_id)
     owner = estate.stands_for.get(address)
-    notes = list(shelf.moment.notes)
+    sentence = choice.sentence
     if owner is not None:
-        notes.append(f"{_said(held.place)} imports it; this is the node of the project that owns it.")
-        address, held = owner, estate.of(owner)
+        asked_place, address, held = held.place, owner, estate.of(owner)
+        sentence = f"{_said(held.place)} answers: it owns what {_said(asked_place)} imports."
         row = held.rows[owner.unique_id]
     others = [
         _said(place)
@@ -239,9 +242,9 @@ def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundN
         held=held,
         estate=estate,
         moment=shelf.moment,
-        sentence=choice.sentence,
+        sentence=sentence,
         other_environments=tuple(others),
-        notes=tuple(notes),
+        notes=shelf.moment.notes,
     )
 
 
@@ -274,7 +277,8 @@ def _narrow(
     if not found:
         names = ", ".join(sorted({name or str(number) for _, number, name in named})[:12])
         hint = f"There are: {names}." if names else "No lineage is stored yet."
-        raise NotKnown(f"No lineage is known of a {noun} {_short(wanted)}.", hint=hint)
+        article = "an" if noun[0] in "aeiou" else "a"
+        raise NotKnown(f"No lineage is known of {article} {noun} {_short(wanted)}.", hint=hint)
     return found
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, false, func, or_
 
 from headwater.model.node import Macro, Node, Relation
 from headwater.store.lineage_rows import LineageRow, ManifestUse, PlaceRow
-from headwater.store.manifests import join_versions, list_node_versions, resolve
+from headwater.store.manifests import list_chain, list_node_versions
 from headwater.store.nodes import MACRO, read_body
 from headwater.store.schema import (
     accounts,
@@ -98,20 +98,30 @@ def list_manifest_uses(tx: Connection, scope: Scope) -> list[ManifestUse]:
 
 def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[LineageRow]:
     """List the nodes of a manifest, macros left out, from columns alone; nothing where there is no such manifest."""
-    held = resolve(account_key, manifest_key)
-    versions = node_versions.c
+    depths = list_chain(tx, account_key, manifest_key)
+    versions, held = node_versions.c, manifest_nodes.c
     plain = (type_coerce(versions.tags, Text), type_coerce(versions.parents, Text))
+    joined = manifest_nodes.join(
+        nodes, (nodes.c.account_key == account_key) & (nodes.c.node_key == held.node_key)
+    ).outerjoin(
+        node_versions,
+        (versions.account_key == account_key)
+        & (versions.node_key == held.node_key)
+        & (versions.version == held.version),
+    )
     query = (
         select(
-            nodes.c.node_key, held.c.version, nodes.c.unique_id, nodes.c.resource_type, versions.name,
+            held.manifest_key, held.node_key, held.version, nodes.c.unique_id, nodes.c.resource_type, versions.name,
             versions.database_name, versions.schema_name, versions.identifier,
             versions.materialized, versions.owner, versions.group_name, *plain,
         )
-        .select_from(join_versions(held, account_key))
-        .where((held.c.rank == 1) & (nodes.c.resource_type != MACRO))
-        .order_by(held.c.node_key)
+        .select_from(joined)
+        .where((held.account_key == account_key) & held.manifest_key.in_(depths) & (nodes.c.resource_type != MACRO))
     )  # fmt: skip
-    return [_lineage_row(*tuple(row)) for row in tx.execute(query)]
+    # A row of a deeper manifest holds over one of its base: sorting here is quicker than ranking in the database.
+    rows = sorted((tuple(row) for row in tx.execute(query)), key=lambda row: depths[row[0]])
+    newest = {row[1]: row[1:] for row in rows}
+    return [_lineage_row(*newest[node_key]) for node_key in sorted(newest) if newest[node_key][1] is not None]
 
 
 def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, Node | Macro]:

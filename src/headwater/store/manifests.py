@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Subquery, bindparam, func, select, update
+from sqlalchemy import CTE, Connection, FromClause, Subquery, bindparam, func, select, update
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
@@ -132,13 +132,16 @@ def list_nodes(tx: Connection, account_key: int, manifest_key: int) -> Nodes:
         NotKnown: there is no such manifest.
     """
     groups = get_manifest(tx, account_key, manifest_key).groups
-    held = resolve(account_key, manifest_key)
+    held = _resolved(account_key, manifest_key)
     columns = (held.c.node_key, nodes.c.resource_type, node_versions.c.body)
     found: list[Node] = []
     macros: list[Macro] = []
     keys: dict[str, int] = {}
     query = (
-        select(*columns).select_from(join_versions(held, account_key)).where(held.c.rank == 1).order_by(held.c.node_key)
+        select(*columns)
+        .select_from(_with_versions(held, account_key))
+        .where(held.c.rank == 1)
+        .order_by(held.c.node_key)
     )
     for node_key, resource_type, body in tx.execute(query):
         thing = read_body(resource_type, body)
@@ -154,24 +157,29 @@ def list_parents(
     tx: Connection, account_key: int, manifest_key: int, node_keys: Iterable[int]
 ) -> dict[str, tuple[str, ...]]:
     """Give the parents of some nodes as a manifest has them, by unique_id; without reading whole nodes."""
-    held = resolve(account_key, manifest_key)
+    held = _resolved(account_key, manifest_key)
     query = select(nodes.c.unique_id, held.c.node_key, node_versions.c.parents).select_from(
-        join_versions(held, account_key)
+        _with_versions(held, account_key)
     )
     wanted = set(node_keys)
     rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
     return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
 
 
+def list_chain(tx: Connection, account_key: int, manifest_key: int) -> dict[int, int]:
+    """Give the depths of a manifest and its bases by key; what stands in a deeper one holds over its base."""
+    chain = _chain(account_key, manifest_key)
+    return {row.manifest_key: row.depth for row in tx.execute(select(chain.c.manifest_key, chain.c.depth))}
+
+
 def list_node_versions(tx: Connection, account_key: int, manifest_key: int) -> dict[int, bytes]:
     """Give the version that each node key has in a manifest."""
-    held = resolve(account_key, manifest_key)
+    held = _resolved(account_key, manifest_key)
     query = select(held.c.node_key, held.c.version).where((held.c.rank == 1) & held.c.version.is_not(None))
     return {node_key: bytes(version) for node_key, version in tx.execute(query)}
 
 
-def join_versions(held: Subquery, account_key: int) -> FromClause:
-    """Join what `resolve` gives with the nodes and their versions."""
+def _with_versions(held: Subquery, account_key: int) -> FromClause:
     return held.join(nodes, (nodes.c.account_key == account_key) & (nodes.c.node_key == held.c.node_key)).join(
         node_versions,
         (node_versions.c.account_key == account_key)
@@ -225,14 +233,9 @@ def _differences(
     return None, 0, dict(versions)
 
 
-def resolve(account_key: int, manifest_key: int) -> Subquery:
+def _resolved(account_key: int, manifest_key: int) -> Subquery:
     """Rank, for each node, the rows of a manifest's chain; the one of rank 1 holds, and may say: gone."""
-    columns = (manifests.c.manifest_key, manifests.c.base_key, manifests.c.depth)
-    mine = manifests.c.account_key == account_key
-    chain = select(*columns).where(mine, manifests.c.manifest_key == manifest_key).cte("chain", recursive=True)
-    chain = chain.union_all(
-        select(*columns).select_from(manifests.join(chain, manifests.c.manifest_key == chain.c.base_key)).where(mine)
-    )
+    chain = _chain(account_key, manifest_key)
     rank = func.row_number().over(partition_by=manifest_nodes.c.node_key, order_by=chain.c.depth.desc())
     joined = manifest_nodes.join(chain, manifest_nodes.c.manifest_key == chain.c.manifest_key)
     return (
@@ -240,6 +243,16 @@ def resolve(account_key: int, manifest_key: int) -> Subquery:
         .select_from(joined)
         .where(manifest_nodes.c.account_key == account_key)
         .subquery()
+    )
+
+
+def _chain(account_key: int, manifest_key: int) -> CTE:
+    """Give a manifest and its bases, with their depths."""
+    columns = (manifests.c.manifest_key, manifests.c.base_key, manifests.c.depth)
+    mine = manifests.c.account_key == account_key
+    chain = select(*columns).where(mine, manifests.c.manifest_key == manifest_key).cte("chain", recursive=True)
+    return chain.union_all(
+        select(*columns).select_from(manifests.join(chain, manifests.c.manifest_key == chain.c.base_key)).where(mine)
     )
 
 

@@ -52,7 +52,7 @@ class Health:
 @get(["/overview.json", "/api/v1/overview"], role=Role.VIEWER)
 async def overview_document(request: Request[Any, Any, Any], days: Days = None) -> OverviewReport:
     """Give whether to worry, runs over time, the accounts, what runs now and what failed last."""
-    return await sync_to_thread(door_of(request).get_overview, read_days(_given(days=days)))
+    return await sync_to_thread(door_of(request).get_overview, read_days(given_of(days=days)))
 
 
 @get(["/runs.json", "/api/v1/runs"], role=Role.VIEWER)
@@ -74,7 +74,7 @@ async def runs_document(
 ) -> RunsReport:
     """Give a page of the runs that fit, newest first."""
     asked = read_runs_question(
-        _given(
+        given_of(
             account=account,
             project=project,
             environment=environment,
@@ -100,7 +100,7 @@ def run_document(request: Request[Any, Any, Any], account: FromPath[str], run_id
 @get(["/jobs.json", "/api/v1/jobs"], role=Role.VIEWER)
 async def jobs_document(request: Request[Any, Any, Any], days: Days = None) -> JobsReport:
     """Give every job with how its runs went."""
-    return await sync_to_thread(door_of(request).list_jobs, read_days(_given(days=days)))
+    return await sync_to_thread(door_of(request).list_jobs, read_days(given_of(days=days)))
 
 
 @get(["/accounts.json", "/api/v1/accounts"], role=Role.VIEWER)
@@ -133,5 +133,6 @@ def health_document() -> Health:
     return Health(status="ok")
 
 
-def _given(**asked: str | int | None) -> dict[str, str]:
+def given_of(**asked: str | int | None) -> dict[str, str]:
+    """Give what was asked as a query string has it."""
     return {name: str(value) for name, value in asked.items() if value is not None}

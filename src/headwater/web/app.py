@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import api, hooks, login, pages
+from headwater.web import api, hooks, login, node_api, node_pages, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -34,6 +34,8 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     pages.run_page,
     pages.jobs_page,
     pages.accounts_page,
+    node_pages.node_page,
+    node_pages.catalog_page,
     login.login_page,
     login.log_in,
     login.log_out,
@@ -42,6 +44,9 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.run_document,
     api.jobs_document,
     api.accounts_document,
+    node_api.node_document,
+    node_api.impact_document,
+    node_api.catalog_document,
     api.revision_document,
     api.receive_collected,
     api.health_document,

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, collecting, jobs, overview, runs, webhooks
+from headwater.observatory import access, accounts, catalog, collecting, impact, jobs, nodes, overview, runs, webhooks
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
+    from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
+    from headwater.observatory.references import NodeQuestion
     from headwater.observatory.reports import (
         AccountsReport,
         JobsReport,
@@ -36,6 +39,9 @@ class Door:
     get_run: Callable[[str, int], RunReport]
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
+    get_node: Callable[[NodeQuestion, bool], NodeReport]
+    get_impact: Callable[[NodeQuestion, bool], ImpactReport]
+    list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -58,6 +64,9 @@ def open_door(observatory: Observatory) -> Door:
         get_run=partial(runs.get_run, observatory),
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
+        get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
+        get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
+        list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),

@@ -13,7 +13,7 @@ from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from headwater.errors import ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, WrongUse
+from headwater.errors import Ambiguous, ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, WrongUse
 from headwater.web.render import page
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def answer_known(request: Request[Any, Any, Any], error: HeadwaterError) -> Resp
     status = 404 if isinstance(error, NotKnown) else 400 if isinstance(error, WrongUse | ArtifactUnreadable) else 500
     if isinstance(error, StoreError):
         status = 503
-    return _answer(request, status, Fault(message=error.message, hint=error.hint))
+    hint = error.hint
+    if isinstance(error, Ambiguous):
+        hint = f"{hint} It could be: {'; '.join(error.candidates)}."
+    return _answer(request, status, Fault(message=error.message, hint=hint))
 
 
 def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

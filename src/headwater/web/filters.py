@@ -51,8 +51,8 @@ def read_runs_question(query: Mapping[str, str]) -> RunsQuestion:
     times = {name: read_time(name, given[name]) for name in _TIMES if name in given}
     return RunsQuestion(
         runs=RunFilter(**{**given, **times}),  # type: ignore[arg-type]
-        limit=_whole(query, "limit", PAGE_SIZE, 1, MOST_ROWS),
-        offset=_whole(query, "offset", 0, 0, 10**9),
+        limit=read_whole(query, "limit", PAGE_SIZE, 1, MOST_ROWS),
+        offset=read_whole(query, "offset", 0, 0, 10**9),
         given=given,
     )
 
@@ -63,7 +63,7 @@ def read_days(query: Mapping[str, str]) -> int:
     Raises:
         WrongUse: it is not a number of days, or is too many.
     """
-    return _whole(query, "days", 7, 1, 90)
+    return read_whole(query, "days", 7, 1, 90)
 
 
 def read_time(name: str, text: str) -> datetime:
@@ -79,10 +79,15 @@ def read_time(name: str, text: str) -> datetime:
         raise WrongUse(f"{name} is not a time.", hint="Write it as 2026-03-01T06:00, in UTC.") from None
 
 
-def _whole(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+def read_whole(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """Read a whole number of a query, the default where it is not there.
+
+    Raises:
+        WrongUse: it is not a whole number between the least and the most.
+    """
     text = query.get(name, "").strip()
     if not text:
         return default
-    if text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most:
+    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
         return int(text)
     raise WrongUse(f"{name} is not a whole number from {least:,} to {most:,}.")

@@ -11,6 +11,7 @@ from headwater.observatory.sentences import say_span
 from headwater.web import words
 from headwater.web.charts import draw_spark, draw_strip, say_bucket
 from headwater.web.filters import WINDOWS, runs_link
+from headwater.web.node_filters import catalog_link, node_link
 
 if TYPE_CHECKING:
     from litestar.connection import Request
@@ -42,6 +43,8 @@ def _environment() -> Environment:
         "strip_of": draw_strip,
         "spark_of": draw_spark,
         "runs_link": runs_link,
+        "node_link": node_link,
+        "catalog_link": catalog_link,
         "RUN_STATUSES": words.RUN_STATUSES,
         "WINDOWS": WINDOWS,
     }

@@ -1,0 +1,33 @@
+"""The pages of nodes and the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from headwater.observatory.access import Role
+from headwater.web.door import door_of
+from headwater.web.node_filters import read_catalog_question, read_node_question
+from headwater.web.render import page
+
+
+@get("/nodes", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def node_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show one node: where it is built, what is around it, how it did lately."""
+    door = door_of(request)
+    asked = read_node_question(request.query_params)
+    revision = door.get_revision()
+    report = door.get_node(asked.node, asked.with_ephemeral)
+    impact = door.get_impact(asked.node, asked.with_ephemeral)
+    return page(request, "node.html", report=report, impact=impact, asked=asked, revision=revision)
+
+
+@get("/catalog", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
+def catalog_page(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show the nodes that fit the filter in the address."""
+    door, asked = door_of(request), read_catalog_question(request.query_params)
+    revision = door.get_revision()
+    report = door.list_catalog(asked.catalog, asked.limit, asked.offset)
+    accounts = door.list_accounts().accounts
+    return page(request, "catalog.html", report=report, asked=asked, accounts=accounts, revision=revision)

@@ -1,0 +1,139 @@
+"""The pages and documents of nodes and of the catalogue."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import web_node_reports
+import web_reports
+
+from headwater.errors import Ambiguous, WrongUse
+from headwater.observatory.catalog import CatalogFilter
+from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
+from headwater.observatory.references import NodeQuestion
+from headwater.web.node_filters import node_link, read_catalog_question, read_node_question
+
+NAMES = ["it's", 'say "hi"', "a.b..c", "café ☕", "a/b?c=d&e#f", "x" * 400, "..%2f"]
+
+
+@pytest.mark.parametrize("path", ["nodes", "impact"])
+def test_a_node_has_documents_beside_its_page_and_under_the_api(site, tokens, path):
+    """The document beside the page is that of the API, with every field of its report."""
+    beside, under = (
+        site.ask(f"{prefix}?ref=fct_orders&account=acme", token=tokens["viewer"])
+        for prefix in (f"/{path}.json", f"/api/v1/{path}")
+    )
+
+    assert beside.status == 200
+    assert beside.json == under.json
+    assert set(beside.json) == set({"nodes": NodeReport, "impact": ImpactReport}[path].__dataclass_fields__)
+
+
+def test_the_openapi_document_describes_the_questions(site, tokens):
+    """Parameters of nodes, impact and catalogue stand in the description."""
+    paths = site.ask("/api/v1/openapi", token=tokens["viewer"]).json["paths"]
+    named = {
+        path: {parameter["name"] for parameter in paths[path]["get"]["parameters"]}
+        for path in ("/api/v1/nodes", "/api/v1/impact", "/api/v1/catalog")
+    }
+
+    assert named["/api/v1/nodes"] == named["/api/v1/impact"]
+    assert named["/api/v1/nodes"] == {"ref", "account", "project", "environment", "run", "at", "ephemeral"}
+    assert named["/api/v1/catalog"] == {*CatalogFilter.__dataclass_fields__, "limit", "offset"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_comes_through_the_address_of_its_page(serve_door, tokens, name):
+    """Quotes, dots, slashes, emoji: what the link says is what the observatory is asked for."""
+    asked = []
+
+    def get_node(question, with_ephemeral):
+        asked.append((question, with_ephemeral))
+        return web_node_reports.make_node(name)
+
+    link = node_link(name, "acme & co", 3, 4)
+    with serve_door(get_node=get_node) as site:
+        reply = site.ask(f"{link}&ephemeral=yes", token=tokens["viewer"])
+
+    assert reply.status == 200
+    assert asked == [(NodeQuestion(ref=name, account="acme & co", project="3", environment="4"), True)]
+    assert parse_qs(urlsplit(link).query)["ref"] == [name]
+
+
+def test_what_a_form_left_empty_does_not_filter():
+    """Empty fields are not asked; what is not a time, a number or a yes is refused."""
+    asked = read_catalog_question({"text": " orders ", "tag": "", "at": "2026-11-20T06:00", "limit": "10"})
+
+    assert (asked.catalog.text, asked.catalog.tag, asked.limit) == ("orders", None, 10)
+    assert asked.link(offset=10) == "/catalog?text=orders&at=2026-11-20T06%3A00&limit=10&offset=10"
+    for query in ({"at": "noon"}, {"run": "-1"}, {"run": "x"}, {"ephemeral": "maybe"}):
+        with pytest.raises(WrongUse):
+            read_node_question(query)
+
+
+def test_a_name_that_means_several_nodes_lists_them(serve_door, tokens):
+    """The answer is 400, and says what could be meant."""
+
+    def get_node(_asked, _shown):
+        candidates = ("model.a.orders", "model.b.orders")
+        raise Ambiguous("'orders' could be 2 nodes.", candidates=candidates, hint="Narrow it.")
+
+    with serve_door(get_node=get_node) as site:
+        reply = site.ask("/api/v1/nodes?ref=orders", token=tokens["viewer"])
+
+    assert reply.status == 400
+    assert reply.json["error"]["hint"] == "Narrow it. It could be: model.a.orders; model.b.orders."
+
+
+def test_the_pages_say_what_the_reports_say(site, tokens):
+    """Parents and children are links, tests have their last result, unknown parents say so, exposures have owners."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+    catalog = site.ask("/catalog", token=tokens["viewer"]).text
+    run = site.ask("/runs/acme/300412980", token=tokens["viewer"]).text
+
+    for words in ("in no manifest that is known", "never ran", "Anouk", "code, columns", "BIGINT", "With ephemeral"):
+        assert words in page
+    link = node_link("model.storefront.stg_orders", "acme", 3, 4).replace("&", "&amp;")
+    assert f'href="{link}"' in page
+    assert "120 nodes" in catalog
+    assert 'href="/catalog?offset=50"' in catalog
+    assert "columns added: tax" in run
+    assert "2 nodes use it" in run
+
+
+def test_hostile_text_is_only_text(serve_door, tokens):
+    """Markup in any field of a node is shown as text."""
+    bad = web_reports.HOSTILE
+    node = web_node_reports.make_node(
+        bad, sentence=bad, description=bad, unique_id=bad, path=bad, notes=(bad,), tags=(bad,), relation=bad,
+        parents=(web_node_reports.make_neighbour(bad),), tests=(web_node_reports.make_test(bad, bad),),
+        executions=(web_node_reports.make_execution(bad, message=bad, job_name=bad),),
+    )  # fmt: skip
+    listed = CatalogReport(
+        total=1,
+        nodes=(web_node_reports.make_summary(bad, owners=(bad,), relation=bad, account=bad),),
+        resource_types={bad: 1},
+        materializations={bad: 1},
+        places=(),
+        as_of=web_reports.NOW,
+    )
+    impact = web_node_reports.make_impact(bad, exposures=(), sentence=bad)
+    with serve_door(get_node=lambda *_: node, get_impact=lambda *_: impact, list_catalog=lambda *_: listed) as site:
+        pages = [
+            site.ask(path, token=tokens["viewer"])
+            for path in ("/nodes?ref=x", "/catalog", "/catalog?text=%3Cscript%3E&owner=%22%3E%3Cscript%3E")
+        ]
+
+    assert [page.status for page in pages] == [200, 200, 200]
+    assert all("<script>alert" not in page.text and "<img" not in page.text for page in pages)
+    assert all('"><script>' not in page.text for page in pages)
+
+
+def test_without_lineage_the_catalogue_says_what_brings_it(serve_door, tokens):
+    """With an account and no manifest it says so; without any account it says what to run."""
+    empty = web_node_reports.make_catalog(nodes=(), total=0, places=(), resource_types={}, materializations={})
+    with serve_door(list_catalog=lambda *_: empty) as site:
+        assert "No lineage is stored yet" in site.ask("/catalog", token=tokens["viewer"]).text
+        assert "No node fits" in site.ask("/catalog?tag=x", token=tokens["viewer"]).text
+    nobody = web_reports.AccountsReport(accounts=(), as_of=web_reports.NOW)
+    with serve_door(list_catalog=lambda *_: empty, list_accounts=lambda: nobody) as site:
+        assert "headwater account add" in site.ask("/catalog", token=tokens["viewer"]).text

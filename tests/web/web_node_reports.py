@@ -1,0 +1,200 @@
+"""Reports of nodes as the observatory gives them, of the company that sells coffee."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from web_reports import NOW
+
+from headwater.observatory.node_reports import (
+    CatalogReport,
+    ChangesReport,
+    ExposureSummary,
+    ImpactReport,
+    MacroDifference,
+    Neighbour,
+    NodeColumn,
+    NodeDifference,
+    NodeExecution,
+    NodeJob,
+    NodePlace,
+    NodeReport,
+    NodeSummary,
+    NodeTest,
+    OwnerSummary,
+    VersionChange,
+)
+
+PLACE = NodePlace(
+    account="acme",
+    project_id=3,
+    project_name="Storefront",
+    environment_id=4,
+    environment_name="Production",
+    is_production=True,
+    sentence="Production of Storefront answers: it is production, and no environment was named.",
+)
+
+
+def make_summary(name: str = "fct_orders", **changes) -> NodeSummary:
+    return NodeSummary(**_summary_facts(name) | changes)
+
+
+def make_node(name: str = "fct_orders", **changes) -> NodeReport:
+    facts = _summary_facts(name) | {
+        "sentence": f"{name} is a model of Storefront. Its 2 tests: 1 fail, 1 pass.",
+        "place": PLACE,
+        "other_environments": ("Staging of Storefront",),
+        "description": "One row for each order.",
+        "package_name": "storefront",
+        "path": "models/marts/core/fct_orders.sql",
+        "access": "public",
+        "language": "sql",
+        "manifest_from": NOW - timedelta(hours=1),
+        "contacts": (OwnerSummary(name="Data Platform", email="data@acme.example", owns=("model.storefront.x",)),),
+        "parents": (make_neighbour("stg_orders"), make_neighbour("gone", is_known=False, relation=None)),
+        "children": (make_neighbour("fct_revenue"),),
+        "ephemeral": ("model.storefront.int_totals",),
+        "upstream": 15,
+        "downstream": {"model": 22, "test": 68},
+        "columns": (NodeColumn(name="id", declared_type="int", warehouse_type="BIGINT", description="Key."),),
+        "tests": (make_test("unique_id", "fail"), make_test("not_null_id", "pass"), make_test("new", None)),
+        "jobs": (NodeJob(job_id=7, job_name="nightly", executions=12, last_run_id=300_412_980, last_at=NOW),),
+        "executions": (make_execution("error"), make_execution("success")),
+        "version_changes": (
+            VersionChange(happened_at=NOW, run_id=300_412_980, what="changed", aspects=("code", "columns")),
+            VersionChange(happened_at=NOW, run_id=None, what="added", aspects=()),
+        ),
+        "notes": ("Named as parents, but in no manifest that is known: model.storefront.gone.",),
+        "as_of": NOW,
+    }
+    return NodeReport(**facts | changes)
+
+
+def make_impact(name: str = "fct_orders", **changes) -> ImpactReport:
+    exposure = ExposureSummary(
+        unique_id="exposure.storefront.cockpit",
+        name="cockpit",
+        project_name="Storefront",
+        owner="Anouk",
+        email=None,
+        url="https://bi.acme.example/cockpit",
+    )
+    facts = {
+        "unique_id": f"model.storefront.{name}",
+        "name": name,
+        "sentence": f"{name} feeds 22 tables and 1 exposure. Anouk should know.",
+        "place": PLACE,
+        "downstream": ("model.storefront.fct_revenue", "exposure.storefront.cockpit"),
+        "counts": {"model": 22, "exposure": 1},
+        "tables": ("db.marts.fct_revenue",),
+        "ephemeral": (),
+        "exposures": (exposure,),
+        "owners": (OwnerSummary(name="Anouk", email=None, owns=("exposure.storefront.cockpit",)),),
+        "projects": ("Storefront",),
+        "manifest_from": NOW,
+        "notes": (),
+        "as_of": NOW,
+    }
+    return ImpactReport(**facts | changes)
+
+
+def make_catalog(limit: int = 50, offset: int = 0, **changes) -> CatalogReport:
+    nodes = tuple(make_summary(f"model_{number}") for number in range(offset, min(offset + limit, 120)))
+    facts = {
+        "total": 120,
+        "nodes": nodes,
+        "resource_types": {"model": 100, "source": 20},
+        "materializations": {"table": 60, "view": 40},
+        "places": (PLACE,),
+        "as_of": NOW,
+    }
+    return CatalogReport(**facts | changes)
+
+
+def make_neighbour(name: str, **changes) -> Neighbour:
+    facts = {
+        "unique_id": f"model.storefront.{name}",
+        "name": name,
+        "resource_type": "model",
+        "project_id": 3,
+        "project_name": "Storefront",
+        "environment_id": 4,
+        "relation": f"db.marts.{name}",
+        "materialized": "table",
+    }
+    return Neighbour(**facts | changes)
+
+
+def make_test(name: str, status: str | None, **changes) -> NodeTest:
+    facts = {
+        "unique_id": f"test.storefront.{name}",
+        "name": name,
+        "test_name": "unique",
+        "column_name": "id",
+        "severity": "error",
+        "status": status,
+        "failures": 3 if status == "fail" else None,
+        "message": None,
+        "run_id": 300_412_980 if status else None,
+        "happened_at": NOW if status else None,
+    }
+    return NodeTest(**facts | changes)
+
+
+def make_execution(status: str, **changes) -> NodeExecution:
+    facts = {
+        "status": status,
+        "happened_at": NOW,
+        "elapsed_seconds": 1.4,
+        "rows_affected": 1204,
+        "failures": None,
+        "message": "OK",
+        "run_id": 300_412_980,
+        "step_index": 4,
+        "job_id": 7,
+        "job_name": "nightly",
+        "is_failed": status == "error",
+    }
+    return NodeExecution(**facts | changes)
+
+
+def make_changes(**changes) -> ChangesReport:
+    changed = NodeDifference(
+        unique_id="model.storefront.fct_orders",
+        resource_type="model",
+        aspects=("code", "columns"),
+        parents_added=(),
+        parents_removed=(),
+        columns_added=("tax",),
+        columns_removed=(),
+        columns_changed=(),
+    )
+    macro = MacroDifference(unique_id="macro.storefront.hours", what="changed", used_by=("model.a", "model.b"))
+    facts = {
+        "against_run_id": 300_412_977,
+        "sentence": "1 node added, 1 node changed, 1 macro changed since the last good run, 300412977.",
+        "added": ("model.storefront.campaign_pacing",),
+        "removed": ("model.storefront.old",),
+        "changed": (changed,),
+        "macros": (macro,),
+    }
+    return ChangesReport(**facts | changes)
+
+
+def _summary_facts(name: str) -> dict[str, object]:
+    return {
+        "unique_id": f"model.storefront.{name}",
+        "name": name,
+        "resource_type": "model",
+        "account": "acme",
+        "project_id": 3,
+        "project_name": "Storefront",
+        "environment_id": 4,
+        "environment_name": "Production",
+        "relation": f"db.marts.{name}",
+        "materialized": "table",
+        "group": "core",
+        "owners": ("Data Platform",),
+        "tags": ("hourly",),
+    }
