@@ -94,6 +94,7 @@ def door(observatory: Observatory) -> Door:
         list_accounts=web_reports.make_accounts,
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
+        get_verdict=lambda _asked: web_node_reports.make_verdict(),
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),

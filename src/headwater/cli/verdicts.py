@@ -38,9 +38,12 @@ def why(
     if report.last_good_at is not None:
         out.print(f"last good at {say_time(report.last_good_at)}", markup=False)
     for number, cause in enumerate(report.causes, 1):
-        subject = cause.unique_id or f"run {cause.run_id}"
         kind = cause.kind.replace("_", " ")
-        out.print(f"{number}. {kind}: {subject} ({cause.confidence:.0%} sure)", style="bold", markup=False)
+        out.print(
+            f"{number}. {kind}: {cause.unique_id or cause.subject} ({cause.confidence:.0%} sure)",
+            style="bold",
+            markup=False,
+        )
         for sentence in cause.evidence:
             out.print(f"   {sentence}", markup=False)
     out.print(report.consequences.sentence, markup=False)

@@ -19,6 +19,7 @@ class CauseSummary:
     """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
 
     kind: str
+    subject: str
     unique_id: str | None
     run_id: int | None
     confidence: float
@@ -92,6 +93,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
 def _summarise(cause: Cause) -> CauseSummary:
     return CauseSummary(
         kind=str(cause.kind),
+        subject=short_name(cause.unique_id) if cause.unique_id else f"run {cause.run_id}",
         unique_id=cause.unique_id,
         run_id=cause.run_id,
         confidence=cause.confidence,
@@ -107,6 +109,5 @@ def _say(verdict: Verdict) -> str:
     if not verdict.causes:
         return f"{said}."
     first = verdict.causes[0]
-    what = str(first.kind).replace("_", " ")
     subject = short_name(first.unique_id) if first.unique_id else f"run {first.run_id}"
-    return f"{said}: {what} ({subject})."
+    return f"{said}: {str(first.kind).replace('_', ' ')} ({subject})."

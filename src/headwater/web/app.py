@@ -46,6 +46,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.accounts_document,
     node_api.node_document,
     node_api.impact_document,
+    node_api.why_document,
     node_api.catalog_document,
     api.revision_document,
     api.receive_collected,

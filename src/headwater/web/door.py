@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from headwater.observatory import access, accounts, catalog, collecting, impact, jobs, nodes, overview, runs, webhooks
+from headwater.observatory import (
+    access,
+    accounts,
+    catalog,
+    collecting,
+    impact,
+    jobs,
+    nodes,
+    overview,
+    runs,
+    verdicts,
+    webhooks,
+)
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
@@ -27,6 +39,7 @@ if TYPE_CHECKING:
         RunsReport,
     )
     from headwater.observatory.runs import RunFilter
+    from headwater.observatory.verdicts import VerdictReport
     from headwater.observatory.webhooks import Heard
 
 
@@ -41,6 +54,7 @@ class Door:
     list_accounts: Callable[[], AccountsReport]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
+    get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
@@ -66,6 +80,7 @@ def open_door(observatory: Observatory) -> Door:
         list_accounts=partial(accounts.list_accounts, observatory),
         get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
+        get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
