@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from headwater.observatory.environments import choose_places, list_asked_places
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
-from headwater.observatory.lineage import Held, Moment, Shelf, list_rows
+from headwater.observatory.lineage import Held, Moment, Shelf, list_rows, name_of
 from headwater.observatory.node_reports import CatalogReport, NodePlace, NodeSummary
-from headwater.observatory.references import choose_places, list_asked_places
-from headwater.observatory.runs import short_name
 from headwater.store.lineage_rows import LineageRow
 
 
@@ -79,7 +78,7 @@ def summarise_node(held: Held, row: LineageRow) -> NodeSummary:
     place = held.place
     return NodeSummary(
         unique_id=row.unique_id,
-        name=_name(row),
+        name=name_of(row),
         resource_type=row.resource_type,
         account=place.account_name,
         project_id=place.project_id,
@@ -92,12 +91,6 @@ def summarise_node(held: Held, row: LineageRow) -> NodeSummary:
         owners=_owners(held, row),
         tags=row.tags,
     )
-
-
-def _name(row: LineageRow) -> str:
-    """Give a node's name, with the version where a model has several."""
-    whole = short_name(row.unique_id)
-    return whole if row.resource_type == "model" and whole.startswith(f"{row.name}.v") else row.name
 
 
 def _owners(held: Held, row: LineageRow) -> tuple[str, ...]:

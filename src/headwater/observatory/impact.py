@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node, Relation
 from headwater.observatory.holder import Observatory
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import Estate, name_of
 from headwater.observatory.node_reports import ExposureSummary, ImpactReport, NodePlace, OwnerSummary
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.store.lineage import read_nodes
@@ -33,7 +33,7 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
     tables = tuple(name for address in shown if (name := _table(found.estate, address)) is not None)
     return ImpactReport(
         unique_id=found.address.unique_id,
-        name=found.row.name,
+        name=name_of(found.row),
         sentence=_describe(found, len(tables), exposures, owners),
         place=place_of(found),
         downstream=tuple(address.unique_id for address in shown),
@@ -149,7 +149,7 @@ def _list_projects(estate: Estate, reached: Iterable[NodeAddress]) -> tuple[str,
 def _describe(
     found: FoundNode, tables: int, exposures: tuple[ExposureSummary, ...], owners: tuple[OwnerSummary, ...]
 ) -> str:
-    name = found.row.name
+    name = name_of(found.row)
     if not (tables or exposures):
         return f"{name} feeds no table and no exposure."
     parts = [_count(tables, "table"), _count(len(exposures), "exposure")]

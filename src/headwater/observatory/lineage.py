@@ -12,6 +12,7 @@ from headwater.analysis.lineage import Lineage
 from headwater.analysis.mesh import ProjectLineage, join_projects, package_of
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node
+from headwater.observatory.runs import short_name
 from headwater.store.lineage import find_manifest_at, list_lineage, list_places, read_nodes
 from headwater.store.lineage_rows import LineageRow, PlaceRow
 from headwater.store.manifests import get_manifest
@@ -103,6 +104,12 @@ def list_rows(found: Iterable[Held]) -> list[tuple[Held, LineageRow]]:
         for row in held.rows.values()
         if row.unique_id not in held.imported or (held.place.account_key, package_of(row.unique_id)) not in owners
     ]
+
+
+def name_of(row: LineageRow) -> str:
+    """Give a node's name, with the version where a model has several."""
+    whole = short_name(row.unique_id)
+    return whole if row.resource_type == "model" and whole.startswith(f"{row.name}.v") else row.name
 
 
 def open_estate(shelf: Shelf, place: PlaceRow) -> Estate:

@@ -15,7 +15,7 @@ from headwater.model.node import CatalogTable, Node
 from headwater.observatory.catalog import summarise_node
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import count_types, dotted, list_notes, list_owners, place_of
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import Estate, name_of
 from headwater.observatory.node_reports import (
     Neighbour,
     NodeColumn,
@@ -119,7 +119,7 @@ def _neighbour(estate: Estate, address: NodeAddress) -> Neighbour:
     row, held = estate.row(address), estate.of(address)
     return Neighbour(
         unique_id=address.unique_id,
-        name=row.name if row else short_name(address.unique_id),
+        name=name_of(row) if row else short_name(address.unique_id),
         resource_type=row.resource_type if row else address.unique_id.partition(".")[0],
         project_id=address.project_id,
         project_name=held.place.project_name,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection
 from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Relation
+from headwater.observatory.environments import Choice, choose_places, list_asked_places, say_place, say_short
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
 from headwater.observatory.runs import find_run_account, short_name
@@ -52,12 +52,6 @@ class FoundNode:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    place: PlaceRow
-    sentence: str
-
-
 def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> FoundNode:
     """Find the node that is meant, in production where no environment is named.
 
@@ -76,7 +70,7 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
     if len(candidates) > 1:
         named = [_say_candidate(held.place, row) for _, held, row in candidates]
         raise Ambiguous(
-            f"{_short(asked.ref)} could be {len(named)} nodes.",
+            f"{say_short(asked.ref)} could be {len(named)} nodes.",
             candidates=(*named[:_MOST_CANDIDATES], *(["…"] if len(named) > _MOST_CANDIDATES else [])),
             hint="Use a unique_id, or add the account, project or environment.",
         )
@@ -119,41 +113,6 @@ def split_dotted(name: str) -> tuple[str, ...]:
         else:
             part += letter
     return tuple(text.casefold() for text in (*parts, part))
-
-
-def choose_places(places: Sequence[PlaceRow], project: str | None, environment: str | None) -> list[_Choice]:
-    """Choose where to look: the environments that are named, else production of each project, else the last parsed.
-
-    Raises:
-        NotKnown: no project or environment is called so.
-    """
-    kept = _narrow("project", project, places, lambda place: (place.project_id, place.project_name))
-    if environment:
-        kept = _narrow("environment", environment, kept, lambda place: (place.environment_id, place.environment_name))
-        return [_Choice(place, f"{_said(place)} answers, as asked.") for place in kept]
-    by_project: defaultdict[tuple[int, int], list[PlaceRow]] = defaultdict(list)
-    for place in kept:
-        by_project[place.account_key, place.project_id].append(place)
-    return [_choose(listed) for listed in by_project.values()]
-
-
-def list_asked_places(observatory: Observatory, tx: Connection, account: str | None) -> list[PlaceRow]:
-    """List the places of an account, or of all.
-
-    Raises:
-        NotKnown: there is no such account.
-    """
-    return list_places(tx, (get_account(observatory, account).account_key,) if account else None)
-
-
-def _choose(places: Sequence[PlaceRow]) -> _Choice:
-    production = [place for place in places if place.is_production]
-    if production:
-        chosen = max(production, key=lambda place: place.current_at)
-        return _Choice(chosen, f"{_said(chosen)} answers: it is production, and no environment was named.")
-    chosen = max(places, key=lambda place: place.current_at)
-    because = "it is where dbt parsed last, and no lineage of a production environment is known"
-    return _Choice(chosen, f"{_said(chosen)} answers: {because}.")
 
 
 def _read_question(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> tuple[list[PlaceRow], Moment]:
@@ -201,7 +160,7 @@ def _look_in(shelf: Shelf, place: PlaceRow, ref: str) -> list[tuple[Held, Lineag
     return [] if held is None else [(held, row) for row in match_reference(ref, held.rows.values())]
 
 
-_Candidate = tuple[_Choice, Held, LineageRow]
+_Candidate = tuple[Choice, Held, LineageRow]
 
 
 def _best(candidates: list[_Candidate], ref: str) -> list[_Candidate]:
@@ -222,17 +181,17 @@ def _without_imported(candidates: list[_Candidate]) -> list[_Candidate]:
     ]
 
 
-def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundNode:
+def _found(shelf: Shelf, choice: Choice, held: Held, row: LineageRow) -> FoundNode:
     estate = open_estate(shelf, held.place)
     address = held.address(row.unique_id)
     owner = estate.stands_for.get(address)
     sentence = choice.sentence
     if owner is not None:
         asked_place, address, held = held.place, owner, estate.of(owner)
-        sentence = f"{_said(held.place)} answers: it owns what {_said(asked_place)} imports."
+        sentence = f"{say_place(held.place)} answers: it owns what {say_place(asked_place)} imports."
         row = held.rows[owner.unique_id]
     others = [
-        _said(place)
+        say_place(place)
         for place in list_places(shelf.tx, (held.place.account_key,))
         if place.project_id == held.place.project_id and place.scope != held.place.scope
     ]
@@ -248,8 +207,8 @@ def _found(shelf: Shelf, choice: _Choice, held: Held, row: LineageRow) -> FoundN
     )
 
 
-def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], choices: Sequence[_Choice]) -> NotKnown:
-    message = f"There is no node {_short(asked.ref)}."
+def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], choices: Sequence[Choice]) -> NotKnown:
+    message = f"There is no node {say_short(asked.ref)}."
     if not places:
         return NotKnown(message, hint="No lineage is stored yet; it comes with a run's manifest.")
     looked = {choice.place.scope for choice in choices}
@@ -257,29 +216,10 @@ def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], ch
         return NotKnown(message, hint="No manifest is known of that time or place.")
     elsewhere = [place for place in places if place.scope not in looked and _look_in(shelf, place, asked.ref)]
     if elsewhere:
-        return NotKnown(message, hint=f"It is known elsewhere: {', '.join(_said(place) for place in elsewhere)}.")
+        return NotKnown(message, hint=f"It is known elsewhere: {', '.join(say_place(place) for place in elsewhere)}.")
     if shelf.moment != Moment():
         return NotKnown(message, hint="It was not in the lineage then; ask without a time or a run.")
     return NotKnown(message, hint="'headwater catalog --text WORD' looks for nodes by a part of their name.")
-
-
-def _narrow(
-    noun: str,
-    wanted: str | None,
-    places: Sequence[PlaceRow],
-    identify: Callable[[PlaceRow], tuple[int, str | None]],
-) -> list[PlaceRow]:
-    if not wanted:
-        return list(places)
-    named = [(place, *identify(place)) for place in places]
-    by_id = [place for place, number, _ in named if str(number) == wanted]
-    found = by_id or [place for place, _, name in named if (name or "").casefold() == wanted.casefold()]
-    if not found:
-        names = ", ".join(sorted({name or str(number) for _, number, name in named})[:12])
-        hint = f"There are: {names}." if names else "No lineage is stored yet."
-        article = "an" if noun[0] in "aeiou" else "a"
-        raise NotKnown(f"No lineage is known of {article} {noun} {_short(wanted)}.", hint=hint)
-    return found
 
 
 def _names(table: tuple[str, ...], relation: Relation | None) -> bool:
@@ -290,13 +230,4 @@ def _names(table: tuple[str, ...], relation: Relation | None) -> bool:
 
 
 def _say_candidate(place: PlaceRow, row: LineageRow) -> str:
-    return f"{row.unique_id} in {place.account_name}, {_said(place)}"
-
-
-def _said(place: PlaceRow) -> str:
-    environment = place.environment_name or f"environment {place.environment_id}"
-    return f"{environment} of {place.project_name or f'project {place.project_id}'}"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 120 else f"{text[:117]}…")
+    return f"{row.unique_id} in {place.account_name}, {say_place(place)}"
