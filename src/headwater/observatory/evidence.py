@@ -20,8 +20,9 @@ from headwater.model.node import Macro, Node
 from headwater.model.outcome import Outcome
 from headwater.observatory.lineage import Held
 from headwater.store.inventory import list_account_jobs
-from headwater.store.lineage import list_differences, list_macros, read_nodes
+from headwater.store.lineage import list_differences, read_nodes
 from headwater.store.lineage_rows import LineageRow
+from headwater.store.manifests import list_macros
 from headwater.store.outcome_queries import list_latest_outcomes, list_outcomes
 from headwater.store.run_queries import RunFilter, list_runs
 from headwater.store.writing import Scope

@@ -139,25 +139,6 @@ def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, byt
     return found
 
 
-def list_macros(
-    tx: Connection, account_key: int, manifest_key: int, wanted: Iterable[str]
-) -> tuple[list[Macro], dict[str, tuple[str, ...]]]:
-    """List the macros of a manifest, and by unique_id those that some of its nodes use."""
-    names = {clean_key(unique_id) for unique_id in wanted}
-    held = resolve(account_key, manifest_key)
-    query = select(nodes.c.unique_id, nodes.c.resource_type, node_versions.c.body).where(held.c.rank == 1)
-    query = query.where((nodes.c.resource_type == MACRO) | nodes.c.unique_id.in_(names))
-    macros: list[Macro] = []
-    used: dict[str, tuple[str, ...]] = {}
-    for unique_id, resource_type, body in tx.execute(query.select_from(join_versions(held, account_key))):
-        thing = read_body(resource_type, body)
-        if isinstance(thing, Macro):
-            macros.append(thing)
-        else:
-            used[unique_id] = thing.macros
-    return macros, used
-
-
 def list_version_history(tx: Connection, scope: Scope, node_key: int) -> dict[int, bytes | None]:
     """Give the version that a node has in each manifest of its place, None where it is not in it."""
     columns = manifests.c
