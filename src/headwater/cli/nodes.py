@@ -168,6 +168,23 @@ def _print_node(report: NodeReport) -> None:
             out.print(f"{name}: {value}", markup=False)
     _print_neighbours("made from", report.parents)
     _print_neighbours("feeds", report.children)
+    _print_tests(report)
+    _print_executions(report)
+    for change in report.version_changes:
+        what = f"{change.what} ({', '.join(change.aspects)})" if change.aspects else change.what
+        seen = f" in run {change.run_id}" if change.run_id else ""
+        out.print(f"{what} at {say_time(change.happened_at)}{seen}", markup=False)
+    for note in report.notes:
+        out.print(note, markup=False)
+
+
+def _print_neighbours(words: str, neighbours: tuple[Neighbour, ...]) -> None:
+    for one in neighbours:
+        where = one.relation or ("not known" if not one.is_known else one.resource_type)
+        console().print(f"{words} {one.unique_id} ({where})", markup=False)
+
+
+def _print_tests(report: NodeReport) -> None:
     if report.tests:
         print_table(
             ("test", "column", "last", "when", "failing rows"),
@@ -185,6 +202,9 @@ def _print_node(report: NodeReport) -> None:
             wraps=("test",),
             optional=("failing rows", "column"),
         )
+
+
+def _print_executions(report: NodeReport) -> None:
     if report.executions:
         print_table(
             ("ran", "status", "took", "rows", "run", "job"),
@@ -203,15 +223,3 @@ def _print_node(report: NodeReport) -> None:
             wraps=("job",),
             optional=("rows", "job"),
         )
-    for change in report.version_changes:
-        what = ", ".join(change.aspects) or change.what
-        seen = f" in run {change.run_id}" if change.run_id else ""
-        out.print(f"{what} changed at {say_time(change.happened_at)}{seen}", markup=False)
-    for note in report.notes:
-        out.print(note, markup=False)
-
-
-def _print_neighbours(words: str, neighbours: tuple[Neighbour, ...]) -> None:
-    for one in neighbours:
-        where = one.relation or ("not known" if not one.is_known else one.resource_type)
-        console().print(f"{words} {one.unique_id} ({where})", markup=False)
