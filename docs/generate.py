@@ -25,7 +25,7 @@ from litestar.routes import HTTPRoute
 from headwater.cli.app import app
 from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
-from headwater.observatory import node_reports, reports
+from headwater.observatory import node_reports, reports, verdicts
 from headwater.observatory.aliases import AliasReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
@@ -63,6 +63,7 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.JobsReport, "`headwater jobs --json`"),
     (node_reports.NodeReport, "`headwater node REF --json`"),
     (node_reports.ImpactReport, "`headwater impact REF --json`"),
+    (verdicts.VerdictReport, "`headwater why REF --json`"),
     (node_reports.CatalogReport, "`headwater catalog --json`"),
     (reports.AccountsReport, "`headwater account list --json`"),
     (reports.AccountSummary, "`headwater account add … --json`"),

@@ -100,6 +100,7 @@ def door(observatory: Observatory) -> Door:
         set_token=lambda _name, _token: CheckReport(lines=(), is_usable=True),
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
+        get_verdict=lambda _asked: web_node_reports.make_verdict(),
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment

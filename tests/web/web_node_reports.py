@@ -24,6 +24,7 @@ from headwater.observatory.node_reports import (
     OwnerSummary,
     VersionChange,
 )
+from headwater.observatory.verdicts import CauseSummary, ConsequencesSummary, VerdictReport
 
 PLACE = NodePlace(
     account="acme",
@@ -34,6 +35,36 @@ PLACE = NodePlace(
     is_production=True,
     sentence="Production of Storefront answers: it is production, and no environment was named.",
 )
+
+
+def make_verdict(**changes) -> VerdictReport:
+    """A model that failed because a column of its source is gone."""
+    cause = CauseSummary(
+        kind="columns_changed",
+        subject="shop.products",
+        unique_id="source.storefront.shop.products",
+        run_id=8,
+        confidence=0.9,
+        since=NOW - timedelta(hours=2),
+        evidence=("price_cents of the source shop.products is gone.", "Binder Error: <script>alert(1)</script>"),
+    )
+    facts = {
+        "unique_id": "model.storefront.fct_orders",
+        "name": "fct_orders",
+        "sentence": "fct_orders is failed since 2026-11-20 10:00 UTC: columns changed (shop.products).",
+        "state": "failed",
+        "reason": "When it was last due, its build failed.",
+        "since": NOW - timedelta(hours=2),
+        "last_good_at": NOW - timedelta(hours=4),
+        "place": PLACE,
+        "causes": (cause,),
+        "consequences": ConsequencesSummary(
+            sentence="fct_orders feeds 2 tables.", downstream=(), counts={}, exposures=(), owners=()
+        ),
+        "notes": (),
+        "as_of": NOW,
+    }
+    return VerdictReport(**facts | changes)
 
 
 def make_summary(name: str = "fct_orders", **changes) -> NodeSummary:

@@ -19,6 +19,7 @@ from headwater.cli import (
     serving,
     syncing,
     tokens,
+    verdicts,
     warehouses,
     webhooks,
 )
@@ -38,7 +39,7 @@ aliases.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
-for family in (runs, nodes, matching, syncing, dbt, serving, demo):
+for family in (runs, nodes, verdicts, matching, syncing, dbt, serving, demo):
     family.add_commands(app)
 
 

@@ -183,3 +183,11 @@ class Catalog:
     metadata: ArtifactMetadata
     tables: tuple[CatalogTable, ...]
     faults: tuple[str, ...] = ()
+
+
+def short_name(unique_id: str) -> str:
+    """Give what people call a node: a source with its table, a generic test without dbt's hash."""
+    parts = unique_id.split(".")
+    if parts[0] == "source" and len(parts) > 3:
+        return ".".join(parts[2:])
+    return parts[2] if parts[0] == "test" and len(parts) > 3 else parts[-1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from headwater.analysis.matching import is_same_name
 from headwater.analysis.table_names import read_table_name
 from headwater.errors import Ambiguous, NotKnown, WrongUse
-from headwater.observatory.table_places import choose_places, read_place_nodes
 from headwater.observatory.holder import Observatory
 from headwater.observatory.matching import MatchReport, match_table, say_name
+from headwater.observatory.table_places import choose_places, read_place_nodes
 from headwater.store import overrides as stored
 
 _LONGEST = 400

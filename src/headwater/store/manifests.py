@@ -21,6 +21,7 @@ from headwater.model.node import Group, Macro, Manifest, Node, NodeRelation, Own
 from headwater.store.nodes import MACRO, ensure_node_keys, read_body, save_node_versions, version_of
 from headwater.store.rows import ManifestRow, Nodes
 from headwater.store.schema import environments, manifest_fingerprints, manifest_nodes, manifests, node_versions, nodes
+from headwater.store.values import clean_key
 from headwater.store.writing import Scope, insert_rows, lock_account, next_key, upsert
 
 _DEEPEST = 16
@@ -180,6 +181,25 @@ def list_parents(
     wanted = set(node_keys)
     rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
     return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
+
+
+def list_macros(
+    tx: Connection, account_key: int, manifest_key: int, wanted: Iterable[str]
+) -> tuple[list[Macro], dict[str, tuple[str, ...]]]:
+    """List the macros of a manifest, and by unique_id those that some of its nodes use."""
+    names = {clean_key(unique_id) for unique_id in wanted}
+    held = _resolved(account_key, manifest_key)
+    query = select(nodes.c.unique_id, nodes.c.resource_type, node_versions.c.body).where(held.c.rank == 1)
+    query = query.where((nodes.c.resource_type == MACRO) | nodes.c.unique_id.in_(names))
+    macros: list[Macro] = []
+    used: dict[str, tuple[str, ...]] = {}
+    for unique_id, resource_type, body in tx.execute(query.select_from(_with_versions(held, account_key))):
+        thing = read_body(resource_type, body)
+        if isinstance(thing, Macro):
+            macros.append(thing)
+        else:
+            used[unique_id] = thing.macros
+    return macros, used
 
 
 def list_chain(tx: Connection, account_key: int, manifest_key: int) -> dict[int, int]:

@@ -85,6 +85,12 @@ def get_run_detail(tx: Connection, account_key: int, run_id: int) -> RunDetail:
     )
 
 
+def list_run_steps(tx: Connection, account_key: int, run_id: int) -> list[RunStep]:
+    """List the steps of a run by index."""
+    here = (run_steps.c.account_key == account_key) & (run_steps.c.run_id == run_id)
+    return [read_step(row) for row in tx.execute(select(run_steps).where(here).order_by(run_steps.c.step_index))]
+
+
 def find_run_accounts(tx: Connection, run_id: int) -> list[int]:
     """Find the accounts that have a run with this id."""
     return list(tx.execute(select(runs.c.account_key).where(runs.c.run_id == run_id)).scalars())

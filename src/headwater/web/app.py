@@ -53,6 +53,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     api.account_document,
     node_api.node_document,
     node_api.impact_document,
+    node_api.why_document,
     node_api.catalog_document,
     api.match_document,
     api.revision_document,

@@ -20,6 +20,7 @@ from headwater.observatory import (
     overview,
     runs,
     syncing,
+    verdicts,
     webhooks,
 )
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         RunsReport,
     )
     from headwater.observatory.runs import RunFilter
+    from headwater.observatory.verdicts import VerdictReport
     from headwater.observatory.webhooks import Heard
 
 
@@ -65,6 +67,7 @@ class Door:
     set_token: Callable[[str, Secret], CheckReport]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
+    get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
@@ -99,6 +102,7 @@ def open_door(observatory: Observatory) -> Door:
         set_token=partial(accounts.set_token, observatory),
         get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
+        get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment

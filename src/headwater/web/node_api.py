@@ -10,6 +10,7 @@ from litestar.params import QueryParameter
 
 from headwater.observatory.access import Role
 from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
+from headwater.observatory.verdicts import VerdictReport
 from headwater.web.api import Moment, Words, given_of
 from headwater.web.door import door_of
 from headwater.web.node_filters import read_catalog_question, read_node_question
@@ -53,6 +54,21 @@ async def impact_document(
     told = {"ref": ref, "account": account, "project": project, "environment": environment}
     asked = read_node_question(given_of(**told, run=run, at=at, ephemeral=ephemeral))
     return await sync_to_thread(door_of(request).get_impact, asked.node, asked.with_ephemeral)
+
+
+@get(["/why.json", "/api/v1/why"], role=Role.VIEWER)
+async def why_document(
+    request: Request[Any, Any, Any],
+    ref: Ref = None,
+    account: Words = None,
+    project: Words = None,
+    environment: Words = None,
+    at: Moment = None,
+) -> VerdictReport:
+    """Give the state of a node, since when, the causes, likeliest first, and what it reaches."""
+    told = {"ref": ref, "account": account, "project": project, "environment": environment}
+    asked = read_node_question(given_of(**told, at=at))
+    return await sync_to_thread(door_of(request).get_verdict, asked.node)
 
 
 @get(["/catalog.json", "/api/v1/catalog"], role=Role.VIEWER)

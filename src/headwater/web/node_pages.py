@@ -14,13 +14,14 @@ from headwater.web.render import page
 
 @get("/nodes", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
 def node_page(request: Request[Any, Any, Any]) -> Response[str]:
-    """Show one node: where it is built, what is around it, how it did lately."""
+    """Show one node: in what state it is and why, where it is built, what is around it, how it did lately."""
     door = door_of(request)
     asked = read_node_question(request.query_params)
     revision = door.get_revision()
     report = door.get_node(asked.node, asked.with_ephemeral)
     impact = door.get_impact(asked.node, asked.with_ephemeral)
-    return page(request, "node.html", report=report, impact=impact, asked=asked, revision=revision)
+    verdict = None if asked.node.run_id is not None else door.get_verdict(asked.node)
+    return page(request, "node.html", report=report, impact=impact, verdict=verdict, asked=asked, revision=revision)
 
 
 @get("/catalog", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)

@@ -22,6 +22,12 @@ LOOKS = {
 }  # fmt: skip
 """The look of each status of a run, an execution, a source check, an artifact and an account."""
 
+STATE_LOOKS = {
+    "healthy": "success", "failed": "error", "test-failing": "error", "missing": "error", "skipped": "skipped",
+    "warned": "warn", "anomalous": "warn", "stale": "late", "late": "late",
+}  # fmt: skip
+"""The look of each state of a node."""
+
 RUN_STATUSES = ("success", "error", "cancelled", "running", "starting", "queued", "unknown")
 """The statuses of a run in the order legends and forms give them."""
 
@@ -35,6 +41,11 @@ STACKING = ("error", "cancelled", "unknown", "success", "running", "starting", "
 def look_of(status: str | None) -> str:
     """Give the look of a status; one nobody told us about looks unknown."""
     return LOOKS.get(status or "", "unknown")
+
+
+def look_of_state(state: str) -> str:
+    """Give the look of a node's state."""
+    return STATE_LOOKS.get(state, "unknown")
 
 
 def say_number(number: float | None) -> str:

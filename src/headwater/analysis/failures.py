@@ -1,0 +1,171 @@
+"""What the message of a failed execution or step says, whichever adapter wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+_READ_CHARACTERS = 8_000
+
+
+class FailureKind(StrEnum):
+    """What kind of failure a message tells of."""
+
+    CREDENTIALS = "credentials"
+    PERMISSION = "permission"
+    QUOTA = "quota"
+    TIMEOUT = "timeout"
+    LOCK = "lock"
+    OUT_OF_MEMORY = "out of memory"
+    NETWORK = "network"
+    CONTRACT = "contract"
+    MISSING_COLUMN = "missing column"
+    MISSING_RELATION = "missing relation"
+    TYPE = "type"
+    DUPLICATE_KEY = "duplicate key"
+    SYNTAX = "syntax"
+    ENVIRONMENT_VARIABLE = "environment variable"
+    GIT = "git"
+    PACKAGES = "packages"
+    PARSE = "parse"
+    COMPILATION = "compilation"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_warehouse_trouble(self) -> bool:
+        """Whether neither code nor data but the warehouse, or the way to it, is at fault."""
+        return self in _TROUBLE
+
+
+_TROUBLE = frozenset({
+    FailureKind.CREDENTIALS, FailureKind.PERMISSION, FailureKind.QUOTA, FailureKind.TIMEOUT, FailureKind.LOCK,
+    FailureKind.OUT_OF_MEMORY, FailureKind.NETWORK,
+})  # fmt: skip
+
+_PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
+    FailureKind.CONTRACT: ("enforced contract that failed", "contract breach", "breaking changes to contract"),
+    FailureKind.ENVIRONMENT_VARIABLE: (
+        "env var required but not provided", "environment variable .{0,80} not (set|provided)",
+    ),
+    FailureKind.GIT: (
+        r"fatal: .{0,200}(repository|remote|authentication failed for 'http|branch|reference)",
+        "git clone", "git fetch failed",
+        "could not read from remote repository", "could not read username", "couldn't find remote ref",
+        "failed to clone", "remote branch .{1,200} not found",
+    ),
+    FailureKind.PACKAGES: (
+        "not found in the package index", "dependency error", "version error for package", "dbt deps",
+        r"external connection exception occurred.{0,80}hub",
+        "packages? .{0,120}not installed", "could not find a version", "found \\d+ packages? specified",
+    ),
+    FailureKind.CREDENTIALS: (
+        "incorrect username or password", "password authentication failed", "invalid (access )?token", "login failed",
+        "authentication (token has expired|failed|error)", "jwt token is invalid", "invalid_grant", "reauthentication",
+        "could not find profile", "expired (credentials|token)", "token has expired", "user temporarily locked",
+        "unable to generate (access|iam) token", "invalid credentials", "status 401", "http 401", "401 unauthorized",
+    ),
+    FailureKind.QUOTA: (
+        "quota ?exceeded", "exceeded (your |rate |the )?(limit|quota)", "rate ?limit ?exceeded", "resources exceeded",
+        "too many concurrent", "custom quota", "resource monitor", "cannot be resumed because", "credit quota",
+        "billing", "concurrent queries limit", "no space left on device", "disk full", "too many connections",
+        "remaining connection slots are reserved", "max_connections",
+    ),
+    FailureKind.OUT_OF_MEMORY: (
+        "out of memory", "outofmemory", "memory limit", "could not allocate", "failed to allocate", "java heap space",
+        "exceeded memory", "query_exceeded_local_memory", "exceeded_local_memory_limit", "insufficient memory",
+        "resources exceeded during query execution", "container killed by yarn", "executorlostfailure",
+    ),
+    FailureKind.LOCK: (
+        "could not set lock", "conflicting lock", "deadlock", "lock (wait )?timeout", "could not serialize access",
+        "database is locked", "serializable isolation violation", "concurrent (append|update|transaction)",
+        "concurrentappendexception", "transaction conflict", "could not obtain lock", "due to concurrent update",
+        "number of waiters for this table exceeds",
+    ),
+    FailureKind.TIMEOUT: (
+        "timed? ?out", "statement timeout", "canceling statement due to", "deadline exceeded",
+        "reached its statement or warehouse timeout", "exceeded the maximum execution time", "query_exceeded_max",
+        "exceeded time limit", "operation was cancelled by timeout",
+    ),
+    FailureKind.NETWORK: (
+        "connection (refused|reset|aborted|closed|lost|broken|to server .{0,200} failed)", "could not connect",
+        "could not translate host name", "server closed the connection", "name or service not known",
+        "temporary failure in name resolution", "ssl (syscall )?error", "failed to connect", "network is unreachable",
+        "max retries exceeded with url", "remote end closed", "broken pipe", "502 bad gateway", "503 service",
+        "service unavailable", "temporarily_unavailable", "eof detected", "unable to connect",
+    ),
+    FailureKind.PERMISSION: (
+        "permission denied", "access denied", "insufficient privileges", "not authorized", "does not have permission",
+        "insufficient_permissions", "accessdenied", "lacks? (the )?.{0,40}privilege", "must be owner of",
+        "user does not have", "the select permission was denied", "403 forbidden",
+        "does not exist or not authorized",
+    ),
+    FailureKind.MISSING_COLUMN: (
+        r"column .{1,200} (does not exist|not found|cannot be resolved)", "invalid identifier", "unrecognized name",
+        "does not have a column named", "referenced column", "cannot resolve .{1,200}(column|given input)",
+        "unresolved_column", "invalid column name", "name .{1,200} not found inside", "no such column",
+        "unknown column",
+    ),
+    FailureKind.MISSING_RELATION: (
+        r"(table|relation|view|schema|object|dataset|database) .{0,300}does not exist", "table or view not found",
+        "table_or_view_not_found", "not found: (table|dataset)", "invalid object name", "undefinedtable",
+        r"object '.{1,300}' does not exist", "no such table", "unknown table", r"no files found that match the pattern",
+    ),
+    FailureKind.DUPLICATE_KEY: (
+        "duplicate row detected during dml", "must match at most one source row", "violates unique constraint",
+        "duplicate key", "cannot perform merge as multiple source rows", "constraint error: duplicate",
+    ),
+    FailureKind.TYPE: (
+        "conversion error", "could not convert", "cannot cast", "bad (int64|double|date|timestamp) value",
+        "numeric value .{0,120} is not recognized", "invalid input syntax for", "cast_invalid_input",
+        "no function matches", "no matching signature", "type mismatch", "operator does not exist", "out of range",
+        "date/time field value", "division by zero", "overflow", "cannot be cast", "failed to cast",
+        "datatype mismatch",
+    ),
+    FailureKind.PARSE: (
+        "parsing error", "yaml", "invalid (models|sources|seeds) config", "not a valid",
+        "depends on a (node|source) named",
+        "dbt found two ", "could not render", "project .{0,80}not found", "mapping values are not allowed",
+    ),
+    FailureKind.SYNTAX: (
+        "syntax error", "parser error", "sql compilation error", "parse_syntax_error", "unexpected (keyword|end)",
+    ),
+    FailureKind.COMPILATION: ("compilation error",),
+}  # fmt: skip
+"""Tried in this order: what is said more exactly goes before what is said of many failures.
+
+The phrases are those of Snowflake, BigQuery, Redshift, PostgreSQL, Databricks, Spark, Trino, SQL Server and DuckDB.
+"""
+
+_PATTERNS = {kind: re.compile("|".join(f"(?:{phrase})" for phrase in phrases)) for kind, phrases in _PHRASES.items()}
+
+
+def classify_failure(message: str | None) -> FailureKind:
+    """Tell what kind of failure a message of dbt, git or a warehouse is about."""
+    if not message:
+        return FailureKind.UNKNOWN
+    told = " ".join(message[:_READ_CHARACTERS].lower().split())
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(told)), FailureKind.UNKNOWN)
+
+
+_COLUMN = re.compile(
+    r"""(?:column|identifier|name:?|field|resolve)\s+(?:named\s+|name\s+)?"""
+    r"""["'`\[]?([\w$]+(?:["'`]?\.["'`]?[\w$]+)*)["'`\]]?""",
+    re.IGNORECASE,
+)
+
+
+def find_missing_column(message: str | None) -> str | None:
+    """Find the column that a message misses, without its table and in lower case; None where it names none."""
+    if classify_failure(message) is not FailureKind.MISSING_COLUMN:
+        return None
+    found = _COLUMN.search((message or "")[:_READ_CHARACTERS])
+    return re.split(r"[.\"'`]+", found[1])[-1].lower() if found else None
+
+
+def first_line(message: str | None) -> str:
+    """Give what a message says in a line: behind dbt's heading, which names the node again."""
+    lines = [line.strip() for line in (message or "")[:_READ_CHARACTERS].splitlines() if line.strip()]
+    if len(lines) > 1 and re.match(r"(Runtime|Database|Compilation|Dependency|Parsing|Internal) Error", lines[0]):
+        return lines[1][:300]
+    return lines[0][:300] if lines else ""

@@ -1,0 +1,120 @@
+"""Asking what happened to nodes: executions and freshness checks, each with its run and job.
+
+What a pull request or a schema of somebody's own brought is left out: it says nothing about the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, null, or_, select
+
+from headwater.model.outcome import GOOD, Outcome
+from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
+from headwater.store.writing import chunks
+
+CI_JOB_TYPE = "ci"
+
+
+def list_outcomes(
+    tx: Connection, account_key: int, node_key: int, until: datetime, *, limit: int = 60
+) -> tuple[Outcome, ...]:
+    """List what happened to a node up to a moment, newest first; of a source its freshness checks."""
+    found: list[Outcome] = []
+    for results in (executions, freshness_results):
+        query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
+        query = query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
+        found += _each(tx, query)
+    found.sort(key=lambda outcome: (outcome.at, outcome.invocation_key), reverse=True)
+    return tuple(found[:limit])
+
+
+def list_latest_outcomes(
+    tx: Connection, account_key: int, node_keys: Iterable[int], until: datetime
+) -> dict[str, Outcome]:
+    """Give what happened last to each of some nodes up to a moment, by unique_id."""
+    found: dict[str, Outcome] = {}
+    for chunk in chunks(node_keys):
+        for results in (freshness_results, executions):
+            query = _select(results, account_key).where(
+                results.c.node_key.in_(chunk), results.c.happened_at == _newest(results, account_key, until)
+            )
+            for outcome in _each(tx, query):
+                known = found.get(outcome.unique_id)
+                if known is None or (outcome.at, outcome.invocation_key) > (known.at, known.invocation_key):
+                    found[outcome.unique_id] = outcome
+    return found
+
+
+def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[str, Outcome]:
+    """Give what did not go well in some invocations, by unique_id; the last of each node counts."""
+    query = _select(executions, account_key).where(
+        executions.c.invocation_key.in_(list(invocation_keys)), executions.c.status.not_in(GOOD)
+    )
+    return {outcome.unique_id: outcome for outcome in _each(tx, query.order_by(executions.c.happened_at))}
+
+
+def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> tuple[int, ...]:
+    """Give the keys of a run's invocations by step."""
+    query = select(invocations.c.invocation_key).where(
+        invocations.c.account_key == account_key, invocations.c.run_id == run_id
+    )
+    return tuple(tx.execute(query.order_by(invocations.c.step_index, invocations.c.invocation_key)).scalars())
+
+
+def _newest(results: Table, account_key: int, until: datetime) -> Any:
+    """Give when something last happened to the node of the outer query; found in the index of nodes and times."""
+    other = results.alias()
+    joined, is_told = _joined(other), _tells_of_environment()
+    query = select(func.max(other.c.happened_at)).select_from(joined)
+    same = and_(other.c.account_key == account_key, other.c.node_key == results.c.node_key)
+    return query.where(same, other.c.happened_at <= until, is_told).correlate(results).scalar_subquery()
+
+
+def _select(results: Table, account_key: int) -> Select[Any]:
+    told = [
+        results.c[name].label(name) if name in results.c else null().label(name)
+        for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "message", "max_loaded_at")
+    ]
+    joined = _joined(results).join(
+        nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
+    )
+    columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
+    query = select(*told, *columns, runs.c.job_id).select_from(joined)
+    return query.where(results.c.account_key == account_key, _tells_of_environment())
+
+
+def _joined(results: FromClause) -> FromClause:
+    key = results.c.account_key
+    same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
+    joined = results.join(invocations, same)
+    joined = joined.outerjoin(runs, and_(runs.c.account_key == key, runs.c.run_id == invocations.c.run_id))
+    return joined.outerjoin(jobs, and_(jobs.c.account_key == key, jobs.c.job_id == runs.c.job_id))
+
+
+def _tells_of_environment() -> ColumnElement[bool]:
+    return and_(
+        runs.c.trigger_pull_request_id.is_(None),
+        runs.c.trigger_schema_override.is_(None),
+        or_(jobs.c.job_type.is_(None), jobs.c.job_type != CI_JOB_TYPE),
+    )
+
+
+def _each(tx: Connection, query: Select[Any]) -> Iterator[Outcome]:
+    for row in tx.execute(query):
+        yield Outcome(
+            unique_id=row.unique_id,
+            status=row.status,
+            at=row.happened_at,
+            invocation_key=row.invocation_key,
+            run_id=row.run_id,
+            job_id=row.job_id,
+            manifest_key=row.manifest_key,
+            elapsed=row.elapsed,
+            failures=row.failures,
+            rows=row.rows_affected,
+            message=row.message,
+            max_loaded_at=row.max_loaded_at,
+        )
