@@ -54,6 +54,7 @@ bench: setup ## ratios against named peers, in one run
 	$(UV) run --quiet --group bench python bench/read_artifacts.py
 	$(RUN) python bench/ingest.py
 	$(RUN) python bench/lineage.py
+	$(RUN) python bench/verdicts.py
 
 record: ## run the demo projects with real dbt and record their artifacts into the package
 	$(UV) run --no-project --python 3.11 --with-requirements demo/requirements.txt python demo/record.py

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Table, select
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
@@ -63,26 +64,27 @@ def repeat(observatory: Observatory, account_key: int, days: int) -> None:
             (invocations, ("generated_at",), "invocation_key"),
             (executions, ("happened_at", "started_at", "finished_at", "executing_at"), "invocation_key"),
         ):
-            rows = [dict(row._mapping) for row in tx.execute(select(table).where(table.c.account_key == account_key))]
-            columns = [column.name for column in table.c]
-            process = {
-                column.name: column.type.dialect_impl(tx.dialect).bind_processor(tx.dialect) for column in table.c
-            }
+            query = select(table).where(table.c.account_key == account_key)
+            rows = [dict(row) for row in tx.execute(query).mappings()]
             for day in range(1, days + 1):
-                again = []
-                for row in rows:
-                    moved = {name: row[name] - timedelta(days=day) for name in shifted if row[name] is not None}
-                    moved[numbered_by] = row[numbered_by] + 1000 * day
-                    if table is invocations:
-                        moved |= {
-                            "invocation_id": f"{row['invocation_id']}-{day}",
-                            "run_id": row["run_id"] + 1000 * day,
-                        }
-                    facts = row | moved
-                    again.append(
-                        tuple(process[name](facts[name]) if process[name] else facts[name] for name in columns)
-                    )
-                insert_rows(tx, table, columns, again)
+                again = [row | moved(row, shifted, numbered_by, day) for row in rows]
+                insert_rows(tx, table, [column.name for column in table.c], bound(tx, table, again))
+
+
+def moved(row: dict[str, Any], shifted: Sequence[str], numbered_by: str, day: int) -> dict[str, Any]:
+    """Give what of a row differs some days earlier: its times and its numbers."""
+    earlier = {name: row[name] - timedelta(days=day) for name in shifted if row[name] is not None}
+    numbers = {numbered_by: row[numbered_by] + 1000 * day}
+    if "invocation_id" in row:
+        numbers |= {"invocation_id": f"{row['invocation_id']}-{day}", "run_id": row["run_id"] + 1000 * day}
+    return earlier | numbers
+
+
+def bound(tx: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Give the values of rows as the database keeps them."""
+    types = {column.name: column.type.dialect_impl(tx.dialect) for column in table.c}
+    write = {name: kind.bind_processor(tx.dialect) for name, kind in types.items()}
+    return [tuple(to(row[name]) if to else row[name] for name, to in write.items()) for row in rows]
 
 
 def milliseconds(act: Callable[[], object]) -> float:
@@ -114,10 +116,10 @@ def main() -> None:
     last = collected(2, body, numbered(failing(rows, root, below[root]), 2))
     last = replace(last, run=replace(last.run, status=RunStatus.ERROR))
     figures: dict[str, dict[str, float]] = {}
-    with databases() as urls:
+    with databases() as urls, tempfile.TemporaryDirectory() as folder:
         for database, url in urls.items():
             with open_observatory(
-                read_settings(data_folder=Path("/tmp/bench-verdicts"), database_url=url),
+                read_settings(data_folder=Path(folder), database_url=url),
                 clock=lambda: BEGAN + timedelta(days=2, hours=2),
             ) as observatory:
                 with observatory.store.write() as tx:

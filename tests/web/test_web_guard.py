@@ -25,6 +25,8 @@ ROUTES = {
     ("GET", "/catalog"): READING,
     ("GET", "/nodes.json"): READING,
     ("GET", "/impact.json"): READING,
+    ("GET", "/why.json"): READING,
+    ("GET", "/api/v1/why"): READING,
     ("GET", "/catalog.json"): READING,
     ("GET", "/api/v1/nodes"): READING,
     ("GET", "/api/v1/impact"): READING,
