@@ -47,7 +47,7 @@ def without(*ids: int) -> Choice:
         (AccountFilter(projects=only(1), jobs=without(101)), make_run(), None, True),
         (AccountFilter(jobs=only(100)), make_run(), "ci", True),
         (AccountFilter(with_ci=False), make_run(), "ci", False),
-        (AccountFilter(with_ci=True), make_run(), "merge", False),
+        (AccountFilter(with_ci=False), make_run(), "merge", True),
         (AccountFilter(with_ci=False), make_run(), "scheduled", True),
         (AccountFilter(with_ci=False), make_run(category="ci"), None, False),
         (AccountFilter(with_ci=False), make_run(category="ci"), "other", False),
