@@ -185,9 +185,12 @@ class Catalog:
     faults: tuple[str, ...] = ()
 
 
+def local_name(unique_id: str) -> str:
+    """Give what follows the project in a unique_id: `model.shop.orders.v2` → `orders.v2`."""
+    return unique_id.split(".", 2)[-1]
+
+
 def short_name(unique_id: str) -> str:
-    """Give what people call a node: a source with its table, a generic test without dbt's hash."""
-    parts = unique_id.split(".")
-    if parts[0] == "source" and len(parts) > 3:
-        return ".".join(parts[2:])
-    return parts[2] if parts[0] == "test" and len(parts) > 3 else parts[-1]
+    """Give what people call a node: the same, for a generic test without dbt's hash."""
+    name = local_name(unique_id)
+    return name.partition(".")[0] if unique_id.startswith("test.") else name

@@ -43,7 +43,7 @@ def list_catalog(
     """
     wanted = wanted or CatalogFilter()
     with observatory.store.read() as tx:
-        shelf = Shelf(tx, Moment(at=wanted.at))
+        shelf = Shelf(tx, Moment(at=wanted.at), observatory.lineage)
         places = list_asked_places(observatory, tx, wanted.account)
         choices = choose_places(places, wanted.project, wanted.environment)
         found = [(choice, held) for choice in choices if (held := shelf.find(choice.place)) is not None]

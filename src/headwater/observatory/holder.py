@@ -17,6 +17,7 @@ from headwater.dbtcloud.transport import HttpTransport, open_transport
 from headwater.errors import NotKnown
 from headwater.model.account import AccountAddress
 from headwater.model.secret import Secret
+from headwater.observatory.lineage import LineageMemory
 from headwater.observatory.traffic import Traffic
 from headwater.store.accounts import find_account, find_sealed_token, list_accounts
 from headwater.store.database import Store, open_store
@@ -37,6 +38,7 @@ class Observatory:
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = chances.random
     traffic: Traffic = field(default_factory=Traffic)
+    lineage: LineageMemory = field(default_factory=LineageMemory)
 
     def client(self, account: Account) -> Client:
         """Give a client for an account, on the budget that all processes share.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -25,9 +26,14 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
     """
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
-        reached = found.estate.lineage.downstream(found.address)
-        exposures = _list_exposures(tx, found.estate, reached)
-        owners = list_owners(tx, found.estate, reached)
+        return read_impact(tx, found, observatory.store.now(), with_ephemeral=with_ephemeral)
+
+
+def read_impact(tx: Connection, found: FoundNode, now: datetime, *, with_ephemeral: bool = False) -> ImpactReport:
+    """Read all that is made from a node that was found."""
+    reached = found.estate.lineage.downstream(found.address)
+    exposures = _list_exposures(tx, found.estate, reached)
+    owners = list_owners(tx, found.estate, reached)
     hidden = tuple(address for address in reached if found.estate.lineage.is_ephemeral(address))
     shown = reached if with_ephemeral else tuple(address for address in reached if address not in set(hidden))
     tables = tuple(name for address in shown if (name := _table(found.estate, address)) is not None)
@@ -45,7 +51,7 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
         projects=_list_projects(found.estate, reached),
         manifest_from=found.held.manifest.current_at,
         notes=list_notes(found, reached),
-        as_of=observatory.store.now(),
+        as_of=now,
     )
 
 

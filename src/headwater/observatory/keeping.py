@@ -15,7 +15,10 @@ _EVENTS_KEPT = timedelta(days=2)
 
 
 def delete_expired(observatory: Observatory) -> int:
-    """Delete finished runs older than `retention.runs_days`, and old announcements; gives how many runs."""
+    """Delete finished runs older than `retention.runs_days`, and old announcements; gives how many runs.
+
+    What is left is told to the database's planner.
+    """
     before = observatory.store.now() - timedelta(days=observatory.settings.retention.runs_days)
     with observatory.store.read() as tx:
         accounts = list_accounts(tx)
@@ -29,4 +32,5 @@ def delete_expired(observatory: Observatory) -> int:
             total += deleted.runs
             if not deleted:
                 break
+    observatory.store.update_statistics()
     return total

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from headwater.analysis.lineage import Lineage
 from headwater.analysis.mesh import ProjectLineage, join_projects, package_of
 from headwater.model.lineage import NodeAddress
-from headwater.model.node import Node
-from headwater.observatory.runs import short_name
+from headwater.model.node import Node, local_name
+from headwater.observatory.remembered import Remembered
 from headwater.store.lineage import find_manifest_at, list_lineage, list_places, read_nodes
 from headwater.store.lineage_rows import LineageRow, PlaceRow
 from headwater.store.manifests import get_manifest
@@ -47,11 +47,36 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class _Contents:
+    """The nodes of one manifest, and which of them are imported."""
+
+    rows: Mapping[str, LineageRow]
+    imported: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """The graph of several manifests."""
+
+    lineage: Lineage
+    stands_for: Mapping[NodeAddress, NodeAddress]
+
+
+@dataclass(frozen=True, slots=True)
+class LineageMemory:
+    """What was read of manifests, which never change, and the graphs that were joined of them."""
+
+    manifests: Remembered[_Contents] = field(default_factory=lambda: Remembered(16))
+    graphs: Remembered[_Joined] = field(default_factory=lambda: Remembered(8))
+
+
+@dataclass(frozen=True, slots=True)
 class Shelf:
-    """The manifests of one moment, each read once."""
+    """The manifests of one moment, each read once, or not at all where they are remembered."""
 
     tx: Connection
     moment: Moment
+    memory: LineageMemory
     _read: dict[Scope, Held | None] = field(default_factory=dict)
 
     def find(self, place: PlaceRow) -> Held | None:
@@ -67,8 +92,12 @@ class Shelf:
         if key is None:
             return None
         manifest = get_manifest(self.tx, place.account_key, key)
-        rows = {row.unique_id: row for row in list_lineage(self.tx, place.account_key, key)}
-        return Held(place, manifest, rows, _imported(self.tx, manifest, rows.values()))
+        contents = self.memory.manifests.get(_identity(manifest), lambda: self._read_contents(manifest))
+        return Held(place, manifest, contents.rows, contents.imported)
+
+    def _read_contents(self, manifest: ManifestRow) -> _Contents:
+        rows = {row.unique_id: row for row in list_lineage(self.tx, manifest.account_key, manifest.manifest_key)}
+        return _Contents(rows, _imported(self.tx, manifest, rows.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +137,7 @@ def list_rows(found: Iterable[Held]) -> list[tuple[Held, LineageRow]]:
 
 def name_of(row: LineageRow) -> str:
     """Give a node's name, with the version where a model has several."""
-    whole = short_name(row.unique_id)
+    whole = local_name(row.unique_id)
     return whole if row.resource_type == "model" and whole.startswith(f"{row.name}.v") else row.name
 
 
@@ -125,8 +154,19 @@ def open_estate(shelf: Shelf, place: PlaceRow) -> Estate:
         or (other.project_id != place.project_id and (other.is_production or other.role == place.role))
     ]
     found = [held for other in places if (held := shelf.find(other)) is not None]
+    key = tuple((_identity(held.manifest), held.place.role, held.place.is_production) for held in found)
+    joined = shelf.memory.graphs.get(key, lambda: _join(found))
+    return Estate(lineage=joined.lineage, stands_for=joined.stands_for, held={held.place.scope: held for held in found})
+
+
+def _join(found: Iterable[Held]) -> _Joined:
     nodes, stands_for = join_projects(map(_project, found))
-    return Estate(lineage=Lineage.of(nodes), stands_for=stands_for, held={held.place.scope: held for held in found})
+    return _Joined(Lineage.of(nodes), stands_for)
+
+
+def _identity(manifest: ManifestRow) -> tuple[object, ...]:
+    """Tell a manifest from every other, also from one that got its key after it was deleted."""
+    return manifest.account_key, manifest.manifest_key, manifest.content, manifest.first_seen_at
 
 
 def _project(held: Held) -> ProjectLineage:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from headwater.analysis.changes import compare_nodes
 from headwater.model.invocation import FAILED
 from headwater.model.lineage import NodeAddress
-from headwater.model.node import CatalogTable, Node
+from headwater.model.node import CatalogTable, Node, local_name
 from headwater.observatory.catalog import summarise_node
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import count_types, dotted, list_notes, list_owners, place_of
@@ -27,7 +27,7 @@ from headwater.observatory.node_reports import (
     VersionChange,
 )
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
-from headwater.observatory.runs import seconds, short_name
+from headwater.observatory.runs import seconds
 from headwater.observatory.sentences import say_span
 from headwater.store.catalog import list_catalog_history
 from headwater.store.lineage import list_manifest_uses, list_version_history, read_nodes
@@ -119,7 +119,7 @@ def _neighbour(estate: Estate, address: NodeAddress) -> Neighbour:
     row, held = estate.row(address), estate.of(address)
     return Neighbour(
         unique_id=address.unique_id,
-        name=name_of(row) if row else short_name(address.unique_id),
+        name=name_of(row) if row else local_name(address.unique_id),
         resource_type=row.resource_type if row else address.unique_id.partition(".")[0],
         project_id=address.project_id,
         project_name=held.place.project_name,

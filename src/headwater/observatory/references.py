@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.lineage import NodeAddress
-from headwater.model.node import Relation
+from headwater.model.node import Relation, local_name
 from headwater.observatory.environments import Choice, choose_places, list_asked_places, say_place, say_short
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
-from headwater.observatory.runs import find_run_account, short_name
+from headwater.observatory.runs import find_run_account
 from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.lineage import list_places
@@ -61,7 +61,7 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
         WrongUse: both a run and a time were named.
     """
     places, moment = _read_question(observatory, tx, asked)
-    shelf = Shelf(tx, moment)
+    shelf = Shelf(tx, moment, observatory.lineage)
     choices = choose_places(places, asked.project, asked.environment)
     candidates = [(choice, held, row) for choice in choices for held, row in _look_in(shelf, choice.place, asked.ref)]
     candidates = _without_imported(_best(candidates, asked.ref))
@@ -89,7 +89,7 @@ def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
     if exact:
         return exact
     table = split_dotted(ref)
-    named = [row for row in listed if row.name == ref or short_name(row.unique_id) == ref]
+    named = [row for row in listed if row.name == ref or local_name(row.unique_id) == ref]
     built = [row for row in listed if row.resource_type in _BUILT and _names(table, row.relation)]
     built += [row for row in named if row.resource_type in _BUILT and row not in built]
     return built or named

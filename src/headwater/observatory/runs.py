@@ -14,6 +14,7 @@ from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.airflow import find_airflow_part
 from headwater.model.artifact import ArtifactRecord
 from headwater.model.chain import Chain
+from headwater.model.node import local_name
 from headwater.model.run import AirflowContext, RunStatus
 from headwater.observatory.airflow import describe_airflow_part, summarise_observations, summarise_task
 from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
@@ -230,7 +231,7 @@ def _execution(row: ExecutionRow, *, is_critical: bool) -> ExecutionSummary:
     execution = row.execution
     return ExecutionSummary(
         unique_id=execution.unique_id,
-        name=short_name(execution.unique_id),
+        name=local_name(execution.unique_id),
         resource_type=row.resource_type,
         step_index=row.step_index,
         status=execution.status,
@@ -247,16 +248,11 @@ def _execution(row: ExecutionRow, *, is_critical: bool) -> ExecutionSummary:
     )
 
 
-def short_name(unique_id: str) -> str:
-    """Give what follows the project in a unique_id: `model.shop.orders.v2` → `orders.v2`."""
-    return unique_id.split(".", 2)[-1]
-
-
 def _freshness(detail: RunDetail) -> tuple[FreshnessSummary, ...]:
     return tuple(
         FreshnessSummary(
             unique_id=row.freshness.unique_id,
-            name=short_name(row.freshness.unique_id),
+            name=local_name(row.freshness.unique_id),
             status=row.freshness.status,
             max_loaded_at=row.freshness.max_loaded_at,
             age_seconds=seconds(row.freshness.age),

@@ -64,6 +64,7 @@ def sync_accounts(
         except HeadwaterError as error:
             faults.append(f"{name}: {error}")
         requests += observatory.traffic.total(name)[0] - before
+    observatory.store.update_statistics()
     return SyncReport(
         accounts=len(names),
         accounts_failed=len(faults),

@@ -8,7 +8,7 @@ from datetime import datetime
 from headwater.model.node import short_name
 from headwater.model.verdict import Cause, Verdict
 from headwater.observatory.holder import Observatory
-from headwater.observatory.impact import get_impact, place_of
+from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.node_reports import ExposureSummary, NodePlace, OwnerSummary
 from headwater.observatory.references import NodeQuestion, find_node
@@ -67,7 +67,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
         verdict = give_verdict(tx, found.estate, found.address, now)
-    impact = get_impact(observatory, asked)
+        impact = read_impact(tx, found, now)
     return VerdictReport(
         unique_id=verdict.unique_id,
         name=found.row.name,

@@ -24,9 +24,7 @@ def list_outcomes(
     """List what happened to a node up to a moment, newest first; of a source its freshness checks."""
     found: list[Outcome] = []
     for results in (executions, freshness_results):
-        query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
-        query = query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
-        found += _each(tx, query)
+        found += _each(tx, _history(results, account_key, node_key, until, limit))
     found.sort(key=lambda outcome: (outcome.at, outcome.invocation_key), reverse=True)
     return tuple(found[:limit])
 
@@ -38,20 +36,41 @@ def list_latest_outcomes(
     found: dict[str, Outcome] = {}
     for chunk in chunks(node_keys):
         for results in (freshness_results, executions):
-            query = _select(results, account_key).where(
-                results.c.node_key.in_(chunk), results.c.happened_at == _newest(results, account_key, until)
-            )
-            for outcome in _each(tx, query):
+            told, others = _read_newest(tx, account_key, results, chunk, until)
+            told += [outcome for key in others for outcome in _each(tx, _history(results, account_key, key, until, 1))]
+            for outcome in told:
                 known = found.get(outcome.unique_id)
                 if known is None or (outcome.at, outcome.invocation_key) > (known.at, known.invocation_key):
                     found[outcome.unique_id] = outcome
     return found
 
 
+def _read_newest(
+    tx: Connection, account_key: int, results: Table, node_keys: Iterable[int], until: datetime
+) -> tuple[list[Outcome], list[int]]:
+    """Read the newest results of nodes, and give the keys of those whose newest does not tell of the environment.
+
+    The newest of all is found in the index of nodes and times, with one step for each node.
+    """
+    other = results.alias()
+    newest = select(func.max(other.c.happened_at)).where(
+        other.c.account_key == account_key, other.c.node_key == nodes.c.node_key, other.c.happened_at <= until
+    )
+    query = _select(results, account_key, nodes.c.node_key, _tells_of_environment().label("is_told")).where(
+        nodes.c.account_key == account_key,
+        nodes.c.node_key.in_(list(node_keys)),
+        results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
+    )
+    rows = tx.execute(query).all()
+    return [_outcome(row) for row in rows if row.is_told], [row.node_key for row in rows if not row.is_told]
+
+
 def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[str, Outcome]:
     """Give what did not go well in some invocations, by unique_id; the last of each node counts."""
     query = _select(executions, account_key).where(
-        executions.c.invocation_key.in_(list(invocation_keys)), executions.c.status.not_in(GOOD)
+        executions.c.invocation_key.in_(list(invocation_keys)),
+        executions.c.status.not_in(GOOD),
+        _tells_of_environment(),
     )
     return {outcome.unique_id: outcome for outcome in _each(tx, query.order_by(executions.c.happened_at))}
 
@@ -64,16 +83,13 @@ def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> t
     return tuple(tx.execute(query.order_by(invocations.c.step_index, invocations.c.invocation_key)).scalars())
 
 
-def _newest(results: Table, account_key: int, until: datetime) -> Any:
-    """Give when something last happened to the node of the outer query; found in the index of nodes and times."""
-    other = results.alias()
-    joined, is_told = _joined(other), _tells_of_environment()
-    query = select(func.max(other.c.happened_at)).select_from(joined)
-    same = and_(other.c.account_key == account_key, other.c.node_key == results.c.node_key)
-    return query.where(same, other.c.happened_at <= until, is_told).correlate(results).scalar_subquery()
+def _history(results: Table, account_key: int, node_key: int, until: datetime, limit: int) -> Select[Any]:
+    query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
+    query = query.where(_tells_of_environment())
+    return query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
 
 
-def _select(results: Table, account_key: int) -> Select[Any]:
+def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Select[Any]:
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
         for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "message", "max_loaded_at")
@@ -82,8 +98,8 @@ def _select(results: Table, account_key: int) -> Select[Any]:
         nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     )
     columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
-    query = select(*told, *columns, runs.c.job_id).select_from(joined)
-    return query.where(results.c.account_key == account_key, _tells_of_environment())
+    query = select(*told, *columns, runs.c.job_id, *more).select_from(joined)
+    return query.where(results.c.account_key == account_key)
 
 
 def _joined(results: FromClause) -> FromClause:
@@ -103,18 +119,21 @@ def _tells_of_environment() -> ColumnElement[bool]:
 
 
 def _each(tx: Connection, query: Select[Any]) -> Iterator[Outcome]:
-    for row in tx.execute(query):
-        yield Outcome(
-            unique_id=row.unique_id,
-            status=row.status,
-            at=row.happened_at,
-            invocation_key=row.invocation_key,
-            run_id=row.run_id,
-            job_id=row.job_id,
-            manifest_key=row.manifest_key,
-            elapsed=row.elapsed,
-            failures=row.failures,
-            rows=row.rows_affected,
-            message=row.message,
-            max_loaded_at=row.max_loaded_at,
-        )
+    return map(_outcome, tx.execute(query))
+
+
+def _outcome(row: Any) -> Outcome:
+    return Outcome(
+        unique_id=row.unique_id,
+        status=row.status,
+        at=row.happened_at,
+        invocation_key=row.invocation_key,
+        run_id=row.run_id,
+        job_id=row.job_id,
+        manifest_key=row.manifest_key,
+        elapsed=row.elapsed,
+        failures=row.failures,
+        rows=row.rows_affected,
+        message=row.message,
+        max_loaded_at=row.max_loaded_at,
+    )

@@ -1,0 +1,33 @@
+"""What was worked out from something that never changes, and need not be worked out again while the process lives."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered(Generic[Value]):
+    """The values used last, by key; safe for several threads, of which two may work out the same value."""
+
+    most: int
+    _values: OrderedDict[Hashable, Value] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
+        """Give the value of a key, worked out where it is not remembered."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = work_out()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self.most:
+                self._values.popitem(last=False)
+        return value
