@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from headwater.artifacts.target import Target, TargetInvocation, read_target
 from headwater.collect import CollectedTarget, decode
 from headwater.model.account import AccountAddress, Environment, Project, local_id
-from headwater.model.run import Way
+from headwater.model.node import ArtifactMetadata
+from headwater.model.run import Run, RunStatus, Way
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
@@ -21,6 +22,7 @@ from headwater.store.accounts import (
     LOCAL_ACCOUNT,
     ensure_local_account,
     find_account_by_address,
+    find_account_by_id,
     list_accounts,
     save_account,
 )
@@ -30,6 +32,7 @@ from headwater.store.invocation_queries import find_invocation
 from headwater.store.invocations import save_invocation
 from headwater.store.manifests import save_manifest
 from headwater.store.rows import Account
+from headwater.store.runs import save_run
 from headwater.store.writing import Scope
 from headwater.sync.record import record_run
 
@@ -43,13 +46,21 @@ def receive(observatory: Observatory, body: bytes) -> ReceiveReport:
     collected = decode(body)
     now = observatory.store.now()
     if isinstance(collected, CollectedTarget):
-        report = ingest_collected(observatory, collected)
-        ids = tuple(one.invocation_id for one in report.invocations)
-        is_new = any(one.is_new for one in report.invocations)
-        return ReceiveReport(account=LOCAL_ACCOUNT, run_id=None, is_new=is_new, invocation_ids=ids)
+        return _describe_received(ingest_collected(observatory, collected).invocations)
     account = _find_or_add_account(observatory, collected.address, now)
     recorded = record_run(observatory.store, account.account_key, collected, Way.SDK, now)
     return ReceiveReport(account=account.name, run_id=collected.run.run_id, is_new=recorded.saved.is_new)
+
+
+def _describe_received(invocations: tuple[InvocationSummary, ...]) -> ReceiveReport:
+    homes = {(one.account, one.run_id) for one in invocations}
+    account, run_id = homes.pop() if len(homes) == 1 else (LOCAL_ACCOUNT, None)
+    return ReceiveReport(
+        account=account,
+        run_id=run_id,
+        is_new=any(one.is_new for one in invocations),
+        invocation_ids=tuple(one.invocation_id for one in invocations),
+    )
 
 
 def ingest(
@@ -69,6 +80,8 @@ def ingest(
 def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> IngestReport:
     """Store what was read from a dbt target folder: each invocation in it as one of its own.
 
+    One that dbt Cloud ran becomes part of its run, where the account is known here.
+
     Raises:
         ArtifactUnreadable: none of its artifacts can be read.
     """
@@ -77,50 +90,103 @@ def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> In
         context=frozenset(file.name for file in collected.files if file.is_context),
         command=collected.command,
     )
-    new = _save(observatory, target, collected)
-    return _describe(target, collected, new)
+    return _describe(target, collected, _save(observatory, target, collected))
 
 
-def _save(observatory: Observatory, target: Target, collected: CollectedTarget) -> frozenset[str]:
-    """Save a target's invocations and give the ids of those that were not known."""
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Where an invocation belongs: to a run of dbt Cloud's, or to a place of the local account."""
+
+    account: Account
+    scope: Scope
+    run_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An invocation of a target folder as it was stored."""
+
+    one: TargetInvocation
+    home: _Home
+    is_new: bool
+
+
+def _save(observatory: Observatory, target: Target, collected: CollectedTarget) -> tuple[_Stored, ...]:
     now = observatory.store.now()
+    stored: list[_Stored] = []
+    manifest_keys: dict[Scope, int] = {}
+    with observatory.store.write() as tx:
+        for one in target.invocations:
+            home = _find_run(tx, one.metadata) or _ensure_local(tx, target, collected, now)
+            if home.run_id is not None:
+                seen = _tell_run(one.metadata, home.run_id)
+                save_run(tx, home.account.account_key, seen, Way.INGEST, now, context=collected.airflow)
+            if target.manifest is not None and one.has_lineage and home.scope not in manifest_keys:
+                manifest_keys[home.scope] = save_manifest(tx, home.scope, target.manifest, target.fingerprint, now)
+            known = find_invocation(tx, home.account.account_key, one.invocation.invocation_id)
+            _save_one(tx, home, one, manifest_keys.get(home.scope) if one.has_lineage else None, now)
+            stored.append(_Stored(one, home, is_new=known is None))
+    return tuple(stored)
+
+
+def _find_run(tx: Connection, metadata: ArtifactMetadata) -> _Home | None:
+    """Find the run of dbt Cloud's that an artifact names, in an account that is known here."""
+    if metadata.run_id is None or metadata.account_id is None:
+        return None
+    account = find_account_by_id(tx, metadata.account_id)
+    if account is None:
+        return None
+    scope = Scope(account.account_key, metadata.project_id or 0, metadata.environment_id or 0)
+    return _Home(account, scope, metadata.run_id)
+
+
+def _tell_run(metadata: ArtifactMetadata, run_id: int) -> Run:
+    """Tell what an artifact knows of its run; how that stands it does not."""
+    return Run(
+        run_id=run_id,
+        status=RunStatus.UNKNOWN,
+        project_id=metadata.project_id,
+        environment_id=metadata.environment_id,
+        job_id=metadata.job_id,
+    )
+
+
+def _ensure_local(tx: Connection, target: Target, collected: CollectedTarget, now: datetime) -> _Home:
     name = collected.project or (target.manifest.metadata.project_name if target.manifest else None) or "local"
     place = collected.environment or "local"
     project_id = local_id(f"project:{name}")
     environment_id = local_id(f"environment:{name}:{place}")
-    new: set[str] = set()
-    with observatory.store.write() as tx:
-        account = ensure_local_account(tx, now)
-        scope = Scope(account.account_key, project_id, environment_id)
-        save_projects(tx, account.account_key, (Project(project_id=project_id, name=name),))
-        environment = Environment(environment_id=environment_id, project_id=project_id, name=place)
-        save_environments(tx, account.account_key, (environment,))
-        manifest_key = None
-        if target.manifest is not None:
-            manifest_key = save_manifest(tx, scope, target.manifest, target.fingerprint, now)
-        for one in target.invocations:
-            if find_invocation(tx, account.account_key, one.invocation.invocation_id) is None:
-                new.add(one.invocation.invocation_id)
-            _save_one(tx, scope, one, manifest_key if one.has_lineage else None, now)
-    return frozenset(new)
+    account = ensure_local_account(tx, now)
+    save_projects(tx, account.account_key, (Project(project_id=project_id, name=name),))
+    environment = Environment(environment_id=environment_id, project_id=project_id, name=place)
+    save_environments(tx, account.account_key, (environment,))
+    return _Home(account, Scope(account.account_key, project_id, environment_id), None)
 
 
-def _save_one(tx: Connection, scope: Scope, one: TargetInvocation, manifest_key: int | None, now: datetime) -> None:
-    save_invocation(tx, scope, one.invocation, one.results, one.sources, manifest_key=manifest_key, now=now)
+def _save_one(tx: Connection, home: _Home, one: TargetInvocation, manifest_key: int | None, now: datetime) -> None:
+    save_invocation(
+        tx,
+        home.scope,
+        one.invocation,
+        one.results,
+        one.sources,
+        manifest_key=manifest_key,
+        run_id=home.run_id,
+        now=now,
+    )
     if one.catalog is not None:
-        save_catalog(tx, scope, one.catalog, now)
+        save_catalog(tx, home.scope, one.catalog, now)
 
 
 def _count(statuses: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(statuses).items()))
 
 
-def _describe(target: Target, collected: CollectedTarget, new: frozenset[str]) -> IngestReport:
+def _describe(target: Target, collected: CollectedTarget, stored: tuple[_Stored, ...]) -> IngestReport:
     nodes = target.manifest.nodes if target.manifest is not None else ()
     ids = {node.unique_id for node in nodes}
     pairs = {(parent, node.unique_id) for node in nodes for parent in node.parents}
     edges = sum(parent in ids for parent, _ in pairs)
-    said = tuple(_describe_one(one, is_new=one.invocation.invocation_id in new) for one in target.invocations)
     last = max(target.invocations, key=_rank, default=None)
     return IngestReport(
         invocation_id=last.invocation.invocation_id if last else None,
@@ -131,8 +197,8 @@ def _describe(target: Target, collected: CollectedTarget, new: frozenset[str]) -
         dangling_edges=len(pairs) - edges,
         executions=_count(row.status for one in target.invocations if one.results for row in one.results.executions),
         freshness=_count(row.status for one in target.invocations if one.sources for row in one.sources.results),
-        invocations=said,
-        warnings=(*collected.warnings, *target.warnings),
+        invocations=tuple(_describe_one(each.one, each.home, is_new=each.is_new) for each in stored),
+        warnings=(*collected.warnings, *target.warnings, *_each_stranger(stored)),
     )
 
 
@@ -141,8 +207,21 @@ def _rank(one: TargetInvocation) -> tuple[bool, bool]:
     return one.results is not None, one.sources is not None
 
 
-def _describe_one(one: TargetInvocation, *, is_new: bool) -> InvocationSummary:
+def _each_stranger(stored: tuple[_Stored, ...]) -> Iterator[str]:
+    for each in stored:
+        told = each.one.metadata
+        if each.home.run_id is None and told.run_id is not None:
+            account = f"account {told.account_id}" if told.account_id is not None else "an account it does not name"
+            yield (
+                f"{each.one.invocation.invocation_id} was run {told.run_id} of dbt Cloud, of {account}, which is not "
+                "known here: it is kept without its run."
+            )
+
+
+def _describe_one(one: TargetInvocation, home: _Home, *, is_new: bool) -> InvocationSummary:
     return InvocationSummary(
+        account=home.account.name,
+        run_id=home.run_id,
         invocation_id=one.invocation.invocation_id,
         command=one.invocation.command,
         status=one.status,

@@ -105,6 +105,12 @@ def find_account_by_address(tx: Connection, address: AccountAddress) -> Account 
     return None if row is None else _account(row)
 
 
+def find_account_by_id(tx: Connection, account_id: int) -> Account | None:
+    """Find an account by dbt Cloud's id alone; None also where several origins have it."""
+    rows = tx.execute(select(*_COLUMNS, _has_token()).where(accounts.c.account_id == account_id).limit(2)).all()
+    return _account(rows[0]) if len(rows) == 1 else None
+
+
 def list_accounts(tx: Connection) -> list[Account]:
     """List the accounts by name."""
     return [_account(row) for row in tx.execute(select(*_COLUMNS, _has_token()).order_by(accounts.c.name))]
