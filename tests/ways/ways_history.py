@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 
 from sqlalchemy import func, select
+from ways_acts import ACTS, Doing, connect_account, flush_one, read_announced, subscribe_account
+from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
 
 from headwater.observatory.syncing import sync_accounts
 from headwater.store.schema import run_artifacts
 from killed import sync_and_die
 from truth import Comparison, compare
-from ways_acts import ACTS, Doing, connect_account, flush_one, read_announced, subscribe_account
-from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
 
 FAULTS = (
     "error_500", "bad_gateway", "unavailable", "reset_before", "reset_after", "truncated_body", "rate_limited",

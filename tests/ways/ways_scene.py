@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import threading
-import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -135,8 +135,7 @@ class Scene:
             with urllib.request.urlopen(asked) as answer:
                 found: bytes = answer.read()
                 return found
-        except (OSError, ValueError, EOFError) as error:
-            assert isinstance(error, urllib.error.URLError | ConnectionError | ValueError | EOFError)
+        except (OSError, HTTPException):
             return None
 
     def pause(self) -> None:

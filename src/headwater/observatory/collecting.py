@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from headwater.artifacts.target import Target, TargetInvocation, read_target
 from headwater.collect import CollectedTarget, decode
-from headwater.model.account import AccountAddress, Environment, Project, local_id
+from headwater.model.account import UNKNOWN_ORIGIN, AccountAddress, Environment, Project, local_id
 from headwater.model.node import ArtifactMetadata
 from headwater.model.run import Run, RunStatus, Way
 from headwater.observatory.holder import Observatory
@@ -21,10 +21,11 @@ from headwater.sdk.target import read_folder
 from headwater.store.accounts import (
     LOCAL_ACCOUNT,
     ensure_local_account,
-    find_account_by_address,
-    find_account_by_id,
-    list_accounts,
+    find_accounts_by_id,
+    lock_accounts,
+    name_account,
     save_account,
+    settle_account,
 )
 from headwater.store.catalog import save_catalog
 from headwater.store.inventory import save_environments, save_projects
@@ -32,6 +33,7 @@ from headwater.store.invocation_queries import find_invocation
 from headwater.store.invocations import save_invocation
 from headwater.store.manifests import save_manifest
 from headwater.store.rows import Account
+from headwater.store.run_queries import find_run_accounts
 from headwater.store.runs import save_run
 from headwater.store.writing import Scope
 from headwater.sync.record import record_run
@@ -80,7 +82,7 @@ def ingest(
 def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> IngestReport:
     """Store what was read from a dbt target folder: each invocation in it as one of its own.
 
-    One that dbt Cloud ran becomes part of its run, where the account is known here.
+    One that dbt Cloud ran becomes part of its run, of an account that need not be connected.
 
     Raises:
         ArtifactUnreadable: none of its artifacts can be read.
@@ -116,8 +118,14 @@ def _save(observatory: Observatory, target: Target, collected: CollectedTarget) 
     stored: list[_Stored] = []
     manifest_keys: dict[Scope, int] = {}
     with observatory.store.write() as tx:
-        for one in target.invocations:
-            home = _find_run(tx, one.metadata) or _ensure_local(tx, target, collected, now)
+        lock_accounts(tx)
+        homes = [
+            _find_run(tx, one.metadata, now) or _find_local(tx, target, collected, now) for one in target.invocations
+        ]
+    # Of several accounts the locks are taken in one order.
+    placed = sorted(zip(target.invocations, homes, strict=True), key=lambda each: each[1].account.account_key)
+    with observatory.store.write() as tx:
+        for one, home in placed:
             if home.run_id is not None:
                 seen = _tell_run(one.metadata, home.run_id)
                 save_run(tx, home.account.account_key, seen, Way.INGEST, now, context=collected.airflow)
@@ -126,16 +134,23 @@ def _save(observatory: Observatory, target: Target, collected: CollectedTarget) 
             known = find_invocation(tx, home.account.account_key, one.invocation.invocation_id)
             _save_one(tx, home, one, manifest_keys.get(home.scope) if one.has_lineage else None, now)
             stored.append(_Stored(one, home, is_new=known is None))
-    return tuple(stored)
+    return tuple(sorted(stored, key=lambda each: target.invocations.index(each.one)))
 
 
-def _find_run(tx: Connection, metadata: ArtifactMetadata) -> _Home | None:
-    """Find the run of dbt Cloud's that an artifact names, in an account that is known here."""
+def _find_run(tx: Connection, metadata: ArtifactMetadata, now: datetime) -> _Home | None:
+    """Find the run of dbt Cloud's that an artifact names; it does not say where its account is, only the id."""
     if metadata.run_id is None or metadata.account_id is None:
         return None
-    account = find_account_by_id(tx, metadata.account_id)
-    if account is None:
+    accounts = find_accounts_by_id(tx, metadata.account_id)
+    if len(accounts) > 1:
+        keys = find_run_accounts(tx, metadata.run_id)
+        accounts = [account for account in accounts if account.account_key in keys]
+    elif not accounts:
+        unknown = AccountAddress(UNKNOWN_ORIGIN, metadata.account_id)
+        accounts = [save_account(tx, name_account(tx, metadata.account_id), unknown, now)]
+    if len(accounts) != 1:
         return None
+    (account,) = accounts
     scope = Scope(account.account_key, metadata.project_id or 0, metadata.environment_id or 0)
     return _Home(account, scope, metadata.run_id)
 
@@ -151,7 +166,7 @@ def _tell_run(metadata: ArtifactMetadata, run_id: int) -> Run:
     )
 
 
-def _ensure_local(tx: Connection, target: Target, collected: CollectedTarget, now: datetime) -> _Home:
+def _find_local(tx: Connection, target: Target, collected: CollectedTarget, now: datetime) -> _Home:
     name = collected.project or (target.manifest.metadata.project_name if target.manifest else None) or "local"
     place = collected.environment or "local"
     project_id = local_id(f"project:{name}")
@@ -211,10 +226,12 @@ def _each_stranger(stored: tuple[_Stored, ...]) -> Iterator[str]:
     for each in stored:
         told = each.one.metadata
         if each.home.run_id is None and told.run_id is not None:
-            account = f"account {told.account_id}" if told.account_id is not None else "an account it does not name"
+            reason = (
+                "it names no account" if told.account_id is None else f"there are several accounts {told.account_id}"
+            )
             yield (
-                f"{each.one.invocation.invocation_id} was run {told.run_id} of dbt Cloud, of {account}, which is not "
-                "known here: it is kept without its run."
+                f"{each.one.invocation.invocation_id} was part of run {told.run_id} of dbt Cloud, but {reason}: it is "
+                "kept without its run."
             )
 
 
@@ -236,9 +253,6 @@ def _describe_one(one: TargetInvocation, home: _Home, *, is_new: bool) -> Invoca
 
 def _find_or_add_account(observatory: Observatory, address: AccountAddress, now: datetime) -> Account:
     with observatory.store.write() as tx:
-        account = find_account_by_address(tx, address)
-        if account is not None:
-            return account
-        names = {known.name for known in list_accounts(tx)}
-        name = f"account-{address.account_id}"
-        return save_account(tx, name if name not in names else f"{name}-{len(names)}", address, now)
+        lock_accounts(tx)
+        known = settle_account(tx, address)
+        return known or save_account(tx, name_account(tx, address.account_id), address, now)
