@@ -8,17 +8,20 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ways_history import play
+from ways_history import Played, play
 
 from headwater.store.database import open_store
 from postgres import TEMPLATE, PostgresServer, running_postgres
@@ -34,34 +37,45 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many histories")
     parser.add_argument("--first", type=int, default=1, help="the seed of the first")
     given = parser.parse_args()
-    logging.disable(logging.CRITICAL)  # what the SDK says of a server that is away is part of every history
+    seeds = range(given.first, given.first + given.seeds)
+    workers = min(os.cpu_count() or 1, given.seeds)
     total: Counter[str] = Counter(histories=0, runs=0, observations=0, lost=0, double=0, wrong=0)
-    with running_postgres() as server:
-        server.execute(f"CREATE DATABASE {TEMPLATE}")
-        open_store(server.url(TEMPLATE)).close()
-        for seed in range(given.first, given.first + given.seeds):
-            for database in DATABASES:
-                total.update(count(seed, database, play_on(seed, database, server)))
-            total["histories"] += 1
-            if total["histories"] % 10 == 0:
-                print(f"{total['histories']} of {given.seeds}", file=sys.stderr)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for counted in pool.map(play_all, [seeds[place::workers] for place in range(workers)]):
+            total.update(counted)
     print(json.dumps(total))
     return 1 if total["lost"] or total["double"] or total["wrong"] else 0
 
 
-def play_on(seed: int, database: str, server: PostgresServer) -> Comparison:
+def play_all(seeds: range) -> Counter[str]:
+    """Play histories on both databases, one after the other, with a PostgreSQL of their own."""
+    logging.disable(logging.CRITICAL)  # what the SDK says of a server that is away is part of every history
+    total: Counter[str] = Counter()
+    with running_postgres() as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        open_store(server.url(TEMPLATE)).close()
+        for seed in seeds:
+            for database in DATABASES:
+                total.update(count(seed, database, play_on(seed, database, server).compared))
+            total["histories"] += 1
+            if total["histories"] % 10 == 0:
+                print(f"{total['histories']} of {len(seeds)} histories", file=sys.stderr, flush=True)
+    return total
+
+
+def play_on(seed: int, database: str, server: PostgresServer | None) -> Played:
     """Play a history on one kind of database; one that breaks off is wrong."""
     with tempfile.TemporaryDirectory(prefix="headwater-ways-") as name, empty(database, Path(name), server) as url:
         try:
-            return play(seed, Path(name), url).compared
+            return play(seed, Path(name), url)
         except Exception:  # noqa: BLE001  any end but the settled one is a difference
-            return Comparison(wrong=[f"the history broke off: {traceback.format_exc()}"])
+            return Played(Comparison(wrong=[f"the history broke off: {traceback.format_exc()}"]), ())
 
 
 @contextmanager
-def empty(database: str, folder: Path, server: PostgresServer) -> Iterator[str]:
+def empty(database: str, folder: Path, server: PostgresServer | None) -> Iterator[str]:
     """Give the address of an empty database."""
-    if database == "sqlite":
+    if server is None or database == "sqlite":
         yield f"sqlite:///{folder / 'headwater.db'}"
     else:
         with server.database() as url:
