@@ -15,6 +15,7 @@ from headwater.model.secret import Secret
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
+from headwater.simulator.recordings import Archive
 from headwater.web.app import create_app
 from headwater.web.serve import listen, make_server
 
@@ -61,9 +62,12 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(*, days: int = 2, seed: int = 1, **settings: Any) -> Iterator[Cloud]:
-    """Start a simulated dbt Cloud that stands at noon."""
-    with start_in_thread(SimulatorSettings(days=days, seed=seed, clock="manual", now=NOON, **settings)) as simulator:
+def running_cloud(
+    *, days: float = 2, seed: int = 1, archive: Archive | None = None, **settings: Any
+) -> Iterator[Cloud]:
+    """Start a simulated dbt Cloud that stands at noon; several may share one opened archive of recordings."""
+    chosen = SimulatorSettings(days=days, seed=seed, clock="manual", now=NOON, **settings)
+    with start_in_thread(chosen, archive) as simulator:
         yield Cloud(simulator, NOON)
 
 

@@ -23,6 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ways_history import Played, play
 
+from headwater.simulator.recordings import Archive
+from headwater.simulator.settings import RECORDINGS
 from headwater.store.database import open_store
 from postgres import TEMPLATE, PostgresServer, running_postgres
 from truth import Comparison
@@ -51,23 +53,23 @@ def play_all(seeds: range) -> Counter[str]:
     """Play histories on both databases, one after the other, with a PostgreSQL of their own."""
     logging.disable(logging.CRITICAL)  # what the SDK says of a server that is away is part of every history
     total: Counter[str] = Counter()
-    with running_postgres() as server:
+    with running_postgres() as server, Archive(RECORDINGS) as archive:
         server.execute(f"CREATE DATABASE {TEMPLATE}")
         open_store(server.url(TEMPLATE)).close()
         for seed in seeds:
             for database in DATABASES:
-                total.update(count(seed, database, play_on(seed, database, server).compared))
+                total.update(count(seed, database, play_on(seed, database, server, archive).compared))
             total["histories"] += 1
             if total["histories"] % 10 == 0:
                 print(f"{total['histories']} of {len(seeds)} histories", file=sys.stderr, flush=True)
     return total
 
 
-def play_on(seed: int, database: str, server: PostgresServer | None) -> Played:
+def play_on(seed: int, database: str, server: PostgresServer | None, archive: Archive) -> Played:
     """Play a history on one kind of database; one that breaks off is wrong."""
     with tempfile.TemporaryDirectory(prefix="headwater-ways-") as name, empty(database, Path(name), server) as url:
         try:
-            return play(seed, Path(name), url)
+            return play(seed, Path(name), url, archive)
         except Exception:  # noqa: BLE001  any end but the settled one is a difference
             return Played(Comparison(wrong=[f"the history broke off: {traceback.format_exc()}"]), ())
 

@@ -21,6 +21,8 @@ from ways_scene import Delivery, Place, Scene, open_scene
 
 from cloud import open_watching
 from headwater.sdk import Outcome, collect_data_from_dbt_cloud
+from headwater.simulator.recordings import Archive
+from headwater.simulator.settings import RECORDINGS
 from headwater.store.schema import (
     accounts,
     executions,
@@ -45,10 +47,10 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("database", play.DATABASES)
-def test_all_ways_at_once_are_one_run(request: pytest.FixtureRequest, database: str) -> None:
+def test_all_ways_at_once_are_one_run(request: pytest.FixtureRequest, archive: Archive, database: str) -> None:
     """Shuffled, repeated, in trouble, at the same time: in the end each run is there once and as in truth."""
     server = request.getfixturevalue("postgres_server") if database == "postgresql" else None
-    played = {seed: play.play_on(seed, database, server) for seed in SEEDS}
+    played = {seed: play.play_on(seed, database, server, archive) for seed in SEEDS}
 
     assert {seed: one.compared.differences for seed, one in played.items()} == {seed: [] for seed in SEEDS}
     assert all(one.compared.runs > 5 for one in played.values())
@@ -79,10 +81,17 @@ def test_a_difference_is_said_with_how_to_see_it_again(capsys: pytest.CaptureFix
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def archive() -> Iterator[Archive]:
+    """The simulator's recordings, unpacked once."""
+    with Archive(RECORDINGS) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def scene(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """A history in which nothing went wrong, settled; one run was sent by the SDK too, from an Airflow task."""
     folder = tmp_path_factory.mktemp("scene")
-    with open_scene(3, folder, f"sqlite:///{folder / 'headwater.db'}") as opened:
+    with open_scene(3, folder, f"sqlite:///{folder / 'headwater.db'}", archive) as opened:
         settle(opened)
         run_id = max(run_id for run_id, run in opened.truth("first").items() if run["status"] == 10)
         arguments = (opened.account_id("first"), opened.token("first"), run_id, opened.cloud.simulator.url)

@@ -13,6 +13,7 @@ from ways_acts import ACTS, Doing, connect_account, flush_one, read_announced, s
 from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
 
 from headwater.observatory.syncing import sync_accounts
+from headwater.simulator.recordings import Archive
 from headwater.store.schema import run_artifacts
 from killed import sync_and_die
 from truth import Comparison, compare
@@ -33,9 +34,9 @@ class Played:
     acts: tuple[str, ...]
 
 
-def play(seed: int, folder: Path, store_url: str) -> Played:
-    """Play the history of a seed on an empty database."""
-    with open_scene(seed, folder, store_url) as scene:
+def play(seed: int, folder: Path, store_url: str, archive: Archive) -> Played:
+    """Play the history of a seed on an empty database, with recordings that histories share."""
+    with open_scene(seed, folder, store_url, archive) as scene:
         acts = live(scene, Random(f"history {seed}"), is_killed=seed % 8 == 0)
         settle(scene)
         return Played(compare_scene(scene), acts)

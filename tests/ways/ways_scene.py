@@ -20,6 +20,7 @@ from sqlalchemy import select
 from cloud import NAMES, Cloud, open_watching, running_cloud, serving
 from headwater.observatory.access import Role, create_token
 from headwater.observatory.holder import Observatory
+from headwater.simulator.recordings import Archive
 from headwater.simulator.settings import Assumptions
 from headwater.store.schema import accounts
 from truth import Told
@@ -164,14 +165,14 @@ def list_spooled(folder: Path) -> set[Path]:
 
 
 @contextmanager
-def open_scene(seed: int, folder: Path, store_url: str) -> Iterator[Scene]:
+def open_scene(seed: int, folder: Path, store_url: str, archive: Archive) -> Iterator[Scene]:
     """Open a stage by a seed: some hours of history, dbt Cloud as one may assume it, two Headwaters on one database."""
     chance = Random(seed)
     assumptions = Assumptions().changed(list(_assume(chance)))
     days = chance.choice((0.15, 0.3, 0.5))
     with ExitStack() as stack:
         cloud = stack.enter_context(
-            running_cloud(days=days, seed=seed, webhook_retry_seconds=0.01, assumptions=assumptions)  # type: ignore[arg-type]
+            running_cloud(days=days, seed=seed, archive=archive, webhook_retry_seconds=0.01, assumptions=assumptions)
         )
         places = tuple(_open_places(stack, cloud, folder, store_url))
         token = create_token(places[0].observatory, "ways", Role.INGEST)[1].reveal()
