@@ -6,6 +6,7 @@ Prints one JSON line last; every difference stands on standard error, with how t
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ from truth import Comparison
 
 DATABASES = ("sqlite", "postgresql")
 _MOST_SAID = 40
+_PATIENCE = 300
+"""Seconds after which a history will not end any more: it says where it stands, and so does not hide that."""
 
 
 def main() -> int:
@@ -58,7 +61,9 @@ def play_all(seeds: range) -> Counter[str]:
         open_store(server.url(TEMPLATE)).close()
         for seed in seeds:
             for database in DATABASES:
+                faulthandler.dump_traceback_later(_PATIENCE, exit=True)
                 total.update(count(seed, database, play_on(seed, database, server, archive).compared))
+            faulthandler.cancel_dump_traceback_later()
             total["histories"] += 1
             if total["histories"] % 10 == 0:
                 print(f"{total['histories']} of {len(seeds)} histories", file=sys.stderr, flush=True)

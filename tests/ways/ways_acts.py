@@ -130,11 +130,11 @@ def read_announced(scene: Scene, place: Place, name: str) -> None:
 
 def call_sdk(scene: Scene, chance: Random) -> Doing | None:
     """Call the SDK for a run as an Airflow task or a script does, the run in any state, the server up or not."""
-    name = chance.choice(NAMES)
-    truth = scene.truth(name)
-    if not truth:
+    chosen = _choose_run(scene, chance)
+    if chosen is None:
         return None
-    run_id = _choose_run(truth, chance)
+    name, run_id = chosen
+    truth = scene.truth(name)
     airflow, task = _choose_task(run_id, truth, chance)
     url = GONE if chance.random() < 0.3 else chance.choice(scene.places).url
     spool, by_command = chance.choice(SPOOLS), chance.random() < 0.2
@@ -211,16 +211,16 @@ def copy_spool(scene: Scene, chance: Random) -> Doing | None:
 
 def upload(scene: Scene, chance: Random) -> Doing | None:
     """Download what steps of runs left, as CI or somebody with a laptop does, and ingest the folder."""
-    name = chance.choice(NAMES)
-    steps = [
-        (run["id"], step["index"], [path for path in step["artifacts"] if path in TARGET_FILES])
-        for run in scene.truth(name).values()
-        for step in run["steps"]
-    ]
-    steps = [step for step in steps if step[2]]
+    wanted = _choose_run(scene, chance)
+    if wanted is None:
+        return None
+    name, run_id = wanted
+    steps = _list_steps(scene, name, run_id)
+    if chance.random() < 0.2:
+        steps += _list_steps(scene, name, chance.choice(list(scene.truth(name))))
     if not steps:
         return None
-    chosen = chance.sample(steps[-12:], min(len(steps), 2 if chance.random() < 0.3 else 1))
+    chosen = chance.sample(steps, min(len(steps), 2 if chance.random() < 0.4 else 1))
     place, by_sdk, spool = chance.choice(scene.places), chance.random() < 0.5, chance.choice(SPOOLS)
     url = GONE if chance.random() < 0.3 else place.url
     times = chance.choice((1, 1, 2))
@@ -241,6 +241,15 @@ def upload(scene: Scene, chance: Random) -> Doing | None:
                 _ingest_folder(scene, place, folder, told)
 
     return do
+
+
+def _list_steps(scene: Scene, name: str, run_id: int) -> list[tuple[int, int, list[str]]]:
+    """List the steps of a run that left artifacts, as run, index and paths."""
+    steps = [
+        (run_id, step["index"], [path for path in step["artifacts"] if path in TARGET_FILES])
+        for step in scene.truth(name)[run_id]["steps"]
+    ]
+    return [step for step in steps if step[2]]
 
 
 def _send_folder(scene: Scene, folder: Path, told: list[Telling], *, url: str, spool: str) -> None:
@@ -370,11 +379,22 @@ def die(scene: Scene, chance: Random) -> Doing | None:
     return do
 
 
-def _choose_run(truth: Mapping[int, Mapping[str, Any]], chance: Random) -> int:
-    """Choose a run, rather a new one or one under way."""
+def _choose_run(scene: Scene, chance: Random) -> tuple[str, int] | None:
+    """Choose a run: half the time the one that the others tell of too, else a new one or one under way."""
+    if scene.focus is not None and chance.random() < 0.5:
+        return scene.focus
+    name = chance.choice(NAMES)
+    truth = scene.truth(name)
     under_way = [run_id for run_id, run in truth.items() if run["status"] not in OVER]
     some = under_way if under_way and chance.random() < 0.3 else list(truth)[-8:]
-    return chance.choice(some)
+    return (name, chance.choice(some)) if some else None
+
+
+def focus(scene: Scene, chance: Random) -> None:
+    """Choose the run that several ways tell of for a while."""
+    name = chance.choice(NAMES)
+    runs = list(scene.truth(name))[-5:]
+    scene.focus = (name, chance.choice(runs)) if runs else None
 
 
 def _choose_task(
@@ -391,8 +411,8 @@ def _choose_task(
 
 
 ACTS: Mapping[Act, int] = {
-    poll: 5,
-    answer_webhooks: 4,
+    poll: 6,
+    answer_webhooks: 6,
     call_sdk: 8,
     upload: 5,
     flush: 2,

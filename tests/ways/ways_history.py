@@ -9,9 +9,10 @@ from pathlib import Path
 from random import Random
 
 from sqlalchemy import func, select
-from ways_acts import ACTS, Doing, connect_account, flush_one, read_announced, subscribe_account
+from ways_acts import ACTS, Doing, connect_account, flush_one, focus, read_announced, subscribe_account
 from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
 
+from cloud import NAMES
 from headwater.observatory.syncing import sync_accounts
 from headwater.simulator.recordings import Archive
 from headwater.store.schema import run_artifacts
@@ -45,14 +46,20 @@ def play(seed: int, folder: Path, store_url: str, archive: Archive) -> Played:
 def live(scene: Scene, chance: Random, *, is_killed: bool) -> tuple[str, ...]:
     """Let some hours pass in which everything happens, partly at the same time; names what did."""
     played: list[str] = []
-    with ThreadPoolExecutor(3) as pool:
+    for _ in NAMES:
+        if chance.random() < 0.5:
+            for kind in (connect_account, subscribe_account):
+                if (doing := kind(scene, chance)) is not None:
+                    doing()
+    with ThreadPoolExecutor(4) as pool:
         for turn in range(chance.randint(4, 7)):
             _trouble(scene, chance)
+            focus(scene, chance)
             scene.cloud.advance(chance.choice((20, 120, 600, 1_800)))
             if turn == 2 and is_killed and scene.connected():
                 sync_and_die(scene.folder, scene.store_url, scene.cloud.now.isoformat(), chance.uniform(0.02, 0.4))
                 played.append("sync_and_die")
-            kinds = chance.choices(list(ACTS), weights=list(ACTS.values()), k=chance.randint(3, 8))
+            kinds = chance.choices(list(ACTS), weights=list(ACTS.values()), k=chance.randint(5, 10))
             drawn = [(kind.__name__, kind(scene, chance)) for kind in kinds]
             doings = [(name, doing) for name, doing in drawn if doing is not None]
             played += [name for name, _ in doings]
@@ -80,7 +87,7 @@ def _do(pool: ThreadPoolExecutor, doings: Sequence[Doing], chance: Random) -> No
     """Do some of it one after the other, some at the same time."""
     left = list(doings)
     while left:
-        size = chance.choice((1, 2, 3))
+        size = chance.choice((1, 2, 3, 4))
         together, left = left[:size], left[size:]
         for done in [pool.submit(doing) for doing in together]:
             done.result()

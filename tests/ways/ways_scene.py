@@ -105,6 +105,8 @@ class Scene:
     notes: Notes = field(default_factory=Notes)
     kept: dict[Path, list[Telling]] = field(default_factory=dict)
     """What lies in spools, by file."""
+    focus: tuple[str, int] | None = None
+    """The account and run that several ways tell of at the time."""
     subscribed: set[str] = field(default_factory=set)
     at_environment: threading.Lock = field(default_factory=threading.Lock)
 
