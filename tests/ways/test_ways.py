@@ -35,7 +35,8 @@ from headwater.store.schema import (
 )
 from truth import Comparison
 
-SEEDS = range(1, 9)
+SEEDS = (2, 5, 8, 16)
+"""A few that together play every act; `make ways` plays many."""
 KEYS = ["histories", "runs", "observations", "lost", "double", "wrong"]
 
 
