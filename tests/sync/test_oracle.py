@@ -142,3 +142,27 @@ def test_late_artifacts_are_waited_for(tmp_path: Path) -> None:
         sync_accounts(observatory)
 
         assert_equal_to_truth(cloud, observatory)
+
+
+def test_late_artifacts_of_a_failed_run_are_waited_for(tmp_path: Path) -> None:
+    """What dbt wrote before a step failed may appear late too, and says which nodes failed: it is not given up."""
+    with running_cloud(days=1, seed=3) as cloud, watching(cloud, tmp_path) as observatory:
+        sync_accounts(observatory)
+        failed = [
+            run
+            for run in cloud.truth(cloud.simulator.accounts[0].id).values()
+            if run["status"] == 20 and any("run_results.json" in step["artifacts"] for step in run["steps"])
+        ]
+        order = {name: failed[-1][name] for name in ("job_id", "recording_id")}
+        cloud.simulator.control("POST", "faults", {"artifact_delay_seconds": 60})
+        run_id = cloud.simulator.control("POST", "runs", {**order, "queue_seconds": 1, "duration_seconds": 30})["id"]
+        while cloud.truth(cloud.simulator.accounts[0].id)[run_id]["status"] != 20:
+            cloud.advance(2)
+        sync_accounts(observatory)
+        assert get_run(observatory, "first", run_id).executions == ()
+        cloud.simulator.control("POST", "faults", {"clear": True})
+        cloud.advance(60)
+        sync_accounts(observatory)
+
+        assert any(execution.is_failed for execution in get_run(observatory, "first", run_id).executions)
+        assert_equal_to_truth(cloud, observatory)

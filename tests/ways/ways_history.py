@@ -76,7 +76,7 @@ def _trouble(scene: Scene, chance: Random) -> None:
         {
             "rates": {kind: chance.choice((0.0, 0.01, 0.03)) if is_rough else 0.0 for kind in FAULTS},
             "webhooks": {kind: chance.choice((0.0, 0.3)) for kind in MISCHIEF},
-            "artifact_delay_seconds": chance.choice((0, 0, 0, 60)),
+            "artifact_delay_seconds": chance.choice((0, 0, 60)),
             "log_delay_seconds": chance.choice((0, 0, 60)),
             "list_lag_seconds": chance.choice((0, 0, 0, 90)),
         },
