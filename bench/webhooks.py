@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from program import Program, Said, wait_for  # noqa: E402
 
-RUNS = 30
+RUNS = 60
 EVERY = 1.0
 """Seconds between two orders: some 86,000 runs a day."""
 WHOLE = """
@@ -57,12 +57,17 @@ def main() -> None:
 
 
 def measure(url: str, account_id: int, database: sqlite3.Connection) -> dict[str, Any]:
-    """Order runs of some seconds and see when each is stored."""
-    ordered = list(order_runs(url, account_id))
+    """Order runs of all jobs in turn, and see when each is stored."""
+    (account,) = control(url, "GET", f"truth?account_id={account_id}&executions=false")["accounts"]
+    jobs = sorted({run["job_id"] for run in account["runs"]})
+    ordered: list[int] = []
     seen: dict[int, float] = {}
-    until = time.monotonic() + _PATIENCE
-    while len(seen) < len(ordered):
-        assert time.monotonic() < until, f"{len(ordered) - len(seen)} runs were not stored"
+    began = time.monotonic()
+    while len(seen) < RUNS:
+        assert time.monotonic() < began + _PATIENCE, f"{RUNS - len(seen)} runs were not stored"
+        if len(ordered) < RUNS and time.monotonic() >= began + EVERY * len(ordered):
+            body = {"job_id": jobs[len(ordered) % len(jobs)], "queue_seconds": 1, "duration_seconds": 3}
+            ordered.append(int(control(url, "POST", "runs", body)["id"]))
         whole = {run_id for (run_id,) in database.execute(WHOLE)}
         seen |= {run_id: time.time() for run_id in ordered if run_id in whole and run_id not in seen}
         time.sleep(_LOOKS_EVERY)
@@ -74,16 +79,6 @@ def measure(url: str, account_id: int, database: sqlite3.Connection) -> dict[str
         "median_seconds": round(statistics.median(waits), 3),
         "highest_seconds": round(max(waits), 3),
     }
-
-
-def order_runs(url: str, account_id: int) -> Iterator[int]:
-    """Order runs of a few seconds, one after the other, of all jobs in turn; gives their ids."""
-    (account,) = control(url, "GET", f"truth?account_id={account_id}&executions=false")["accounts"]
-    jobs = sorted({run["job_id"] for run in account["runs"]})
-    for number in range(RUNS):
-        body = {"job_id": jobs[number % len(jobs)], "queue_seconds": 1, "duration_seconds": 3}
-        yield int(control(url, "POST", "runs", body)["id"])
-        time.sleep(EVERY)
 
 
 def find_call(database: sqlite3.Connection, run_id: int, before: float) -> float:
