@@ -4,7 +4,10 @@ UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 RUN := $(UV) run --quiet
 export UV_PROJECT_ENVIRONMENT ?= .venv
 
-.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel clients check bench record system
+SEEDS ?= 200
+FIRST ?= 1
+
+.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways clients check bench record system
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -44,6 +47,9 @@ docs: setup ## the reference pages match the code
 
 wheel: setup ## build the wheel and try it, with and without the server extra
 	@bash tests/wheel.sh
+
+ways: setup system ## SEEDS histories from seed FIRST on with all ways in at once, on both databases, against the truth
+	$(RUN) python tests/ways/play.py --seeds $(SEEDS) --first $(FIRST)
 
 clients: setup ## real dbt Cloud clients against the simulator, each in an environment of its own
 	@bash tests/clients/run.sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,11 @@ from headwater.model.secret import Secret
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
+from headwater.simulator.recordings import Archive
+from headwater.web.app import create_app
+from headwater.web.serve import listen, make_server
 
+NAMES = ("first", "second")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -25,15 +30,17 @@ class Cloud:
     simulator: RunningSimulator
     now: datetime
     slept: list[float] = field(default_factory=list)
+    _moving: threading.Lock = field(default_factory=threading.Lock)
 
     def clock(self) -> datetime:
         """Give the time."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for both sides."""
-        self.now += timedelta(seconds=seconds)
-        self.simulator.advance(seconds)
+        """Let time pass for both sides; several threads may."""
+        with self._moving:
+            self.now += timedelta(seconds=seconds)
+            self.simulator.advance(seconds)
 
     def sleep(self, seconds: float) -> None:
         """Sleep without waiting."""
@@ -55,9 +62,12 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(*, days: int = 2, seed: int = 1, **settings: Any) -> Iterator[Cloud]:
-    """Start a simulated dbt Cloud that stands at noon."""
-    with start_in_thread(SimulatorSettings(days=days, seed=seed, clock="manual", now=NOON, **settings)) as simulator:
+def running_cloud(
+    *, days: float = 2, seed: int = 1, archive: Archive | None = None, **settings: Any
+) -> Iterator[Cloud]:
+    """Start a simulated dbt Cloud that stands at noon; several may share one opened archive of recordings."""
+    chosen = SimulatorSettings(days=days, seed=seed, clock="manual", now=NOON, **settings)
+    with start_in_thread(chosen, archive) as simulator:
         yield Cloud(simulator, NOON)
 
 
@@ -68,16 +78,22 @@ def watching(
     """Open an observatory with the simulator's accounts connected, as `first` and `second`."""
     with ExitStack() as stack:
         observatory = stack.enter_context(open_watching(cloud, folder, store_url=store_url, days=days, **settings))
-        for name, account in list(zip(("first", "second"), cloud.simulator.accounts, strict=True))[:accounts]:
-            add_account(
-                observatory,
-                name,
-                account_id=account.id,
-                url=cloud.simulator.url,
-                token=Secret(account.token),
-                allow_private=True,
-            )
+        for name in NAMES[:accounts]:
+            connect(cloud, observatory, name)
         yield observatory
+
+
+def connect(cloud: Cloud, observatory: Observatory, name: str) -> None:
+    """Connect one of the simulator's accounts."""
+    account = cloud.simulator.accounts[NAMES.index(name)]
+    add_account(
+        observatory,
+        name,
+        account_id=account.id,
+        url=cloud.simulator.url,
+        token=Secret(account.token),
+        allow_private=True,
+    )
 
 
 @contextmanager
@@ -88,15 +104,30 @@ def open_watching(
     store_url: str | None = None,
     days: int = 2,
     sleep: Callable[[float], None] | None = None,
+    clock: Callable[[], datetime] | None = None,
     **settings: Any,
 ) -> Iterator[Observatory]:
     """Open an observatory on a store of the folder, without accounts."""
     with open_observatory(
         make_settings(folder, store_url=store_url, days=days, **settings),
-        clock=cloud.clock,
+        clock=clock or cloud.clock,
         sleep=sleep or cloud.sleep,
     ) as observatory:
         yield observatory
+
+
+@contextmanager
+def serving(observatory: Observatory) -> Iterator[str]:
+    """Serve the web application of an observatory; gives its address."""
+    server = make_server(create_app(observatory))
+    with listen("127.0.0.1", 0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def make_settings(folder: Path, *, store_url: str | None = None, days: int = 2, **settings: Any) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def recorded() -> dict[str, bytes]:
         pytest.skip("The demo projects were not recorded yet.")
     with tarfile.open(RECORDINGS) as archive:
         files = ((member.name, archive.extractfile(member)) for member in archive if member.isfile())
-        return {name: file.read().replace(b"__RUN_ID__", b"70001") for name, file in files if file}
+        return {name: re.sub(rb"__[A-Z]+_ID__", b"70001", file.read()) for name, file in files if file}
 
 
 def steps_of(recorded: dict[str, bytes], name: str) -> list[tuple[dict[str, Any], list[tuple[str, bytes]]]]:

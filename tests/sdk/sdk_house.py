@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from cloud import Cloud, running_cloud, watching
+from cloud import Cloud, running_cloud, serving, watching
 from headwater.observatory.access import Role, create_token
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import RunReport
 from headwater.observatory.runs import get_run
 from headwater.observatory.syncing import make_pass, sync_accounts
-from headwater.web.app import create_app
-from headwater.web.serve import listen, make_server
 
 GONE = "http://127.0.0.1:1"
 """Where no server is."""
@@ -68,13 +65,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with running_cloud(days=1) as cloud, watching(cloud, folder, accounts=1, days=1) as observatory:
         sync_accounts(observatory)
         tokens = {str(role): create_token(observatory, role, role)[1].reveal() for role in Role}
-        server = make_server(create_app(observatory))
-        with listen("127.0.0.1", 0) as listener:
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            yield House(cloud, observatory, f"http://127.0.0.1:{listener.getsockname()[1]}", tokens)
-            server.should_exit = True
-            thread.join()
+        with serving(observatory) as url:
+            yield House(cloud, observatory, url, tokens)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from urllib.error import HTTPError
 
 import pytest
 from asking import NOW
@@ -259,6 +260,23 @@ def test_an_unknown_status_may_come(simulate):
     client.simulator.control("POST", "faults", {"unknown_statuses": {run_id: 40}})
     assert client.run(run_id).data["status"] == 40
     assert client.runs(status=40).ids == [run_id]
+
+
+def test_a_run_may_be_amended_after_its_end(simulate):
+    """Its outcome turns, it was updated then, and the truth agrees; a run under way cannot be amended."""
+    client = simulate()
+    run_id = client.runs(status=10).ids[0]
+    before, account_id = client.run(run_id).data, client.account.id
+    client.simulator.advance(60)
+    client.simulator.control("POST", "amendments", {"account_id": account_id, "run_id": run_id})
+    after = client.run(run_id).data
+    (truth,) = client.simulator.truth(account_id=account_id, run_id=run_id)["accounts"][0]["runs"]
+    assert (before["status"], after["status"], truth["status"]) == (10, 20, 20)
+    assert after["finished_at"] == before["finished_at"]
+    assert after["updated_at"] > before["updated_at"]
+    running = client.runs(status=3).ids[0]
+    with pytest.raises(HTTPError):
+        client.simulator.control("POST", "amendments", {"account_id": account_id, "run_id": running})
 
 
 def test_a_run_that_is_not_there(reader):

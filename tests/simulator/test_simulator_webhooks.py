@@ -214,3 +214,19 @@ def wait_for(told, seconds=10):
     while not (answer := told()):
         assert time.monotonic() < end
     return answer
+
+
+def test_the_control_api_tells_what_became_of_each_event(simulate, receiver):
+    """What is due is listed with the answers it got; nothing waits once all is delivered."""
+    client = simulate()
+    subscribe(client, receiver, **only(client))
+    receiver.statuses = [500]
+    run = order(client)
+    client.simulator.advance(120)
+    for _ in range(3):
+        receiver.take()
+    while (told := client.simulator.control("GET", "webhooks"))["waiting"]:
+        pass
+    assert {(event["account_id"], event["run_id"]) for event in told["events"]} == {(client.account.id, run["id"])}
+    assert [event["event_type"] for event in told["events"]] == ["job.run.started", "job.run.completed"]
+    assert [event["answers"] for event in told["events"]] == [[500, 200], [200]]

@@ -9,16 +9,15 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
-from test_oracle import assert_equal_to_truth
 
-from cloud import Cloud, running_cloud, watching
+from cloud import NAMES, Cloud, running_cloud, serving, watching
 from headwater.cli.app import run as run_command
 from headwater.config import MonitorSettings
 from headwater.errors import NotKnown, SecretUnavailable, TokenRejected, WrongUse
@@ -51,29 +50,13 @@ from headwater.store.webhooks import (
     list_announcements,
     save_webhook,
 )
-from headwater.web.app import create_app
-from headwater.web.serve import listen, make_server
-
-NAMES = ("first", "second")
+from headwater.web.serve import listen
+from truth import assert_equal_to_truth
 
 
 def telling_cloud(seed: int = 1) -> AbstractContextManager[Cloud]:
     """Start a cloud that soon tries a refused delivery again: forgeries would hold up the others behind them."""
     return running_cloud(days=1, seed=seed, webhook_retry_seconds=0.01)
-
-
-@contextmanager
-def serving(observatory: Observatory) -> Iterator[str]:
-    """Serve the web application of an observatory; gives its address."""
-    server = make_server(create_app(observatory))
-    with listen("127.0.0.1", 0) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def wait_until(seen: Callable[[], Any]) -> Any:

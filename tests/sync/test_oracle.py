@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cloud import Cloud, running_cloud, watching
-from headwater.observatory.accounts import list_accounts
-from headwater.observatory.holder import Observatory
-from headwater.observatory.reports import RunReport
 from headwater.observatory.runs import RunFilter, get_run, list_runs
 from headwater.observatory.syncing import make_pass, sync_accounts
-
-STATUS = {1: "queued", 2: "starting", 3: "running", 10: "success", 20: "error", 30: "cancelled"}
-COMPILING = ("docs", "compile", "parse")
+from truth import assert_equal_to_truth
 
 
 @pytest.fixture(scope="module")
@@ -25,42 +18,6 @@ def cloud() -> Iterator[Cloud]:
     """A cloud for the tests that only read it."""
     with running_cloud(days=2) as running:
         yield running
-
-
-def assert_equal_to_truth(cloud: Cloud, observatory: Observatory) -> int:
-    """Compare every run of every account; gives how many there were."""
-    compared = 0
-    for account in list_accounts(observatory).accounts:
-        truth = cloud.truth(account.account_id)
-        stored = list_runs(observatory, RunFilter(account=account.account), limit=None)
-        assert {run.run_id for run in stored.runs} == set(truth)
-        assert stored.total == len(truth)
-        for run_id, run in truth.items():
-            assert_run(get_run(observatory, account.account, run_id), run)
-            compared += 1
-    return compared
-
-
-def assert_run(stored: RunReport, run: dict[str, Any]) -> None:
-    """Compare one run: its facts, its steps, what each step executed, and that nothing is left to do."""
-    assert stored.status == STATUS[run["status"]]
-    assert (stored.job_id, stored.job_name) == (run["job_id"], run["job_name"])
-    assert (stored.environment_id, stored.project_id) == (run["environment_id"], run["project_id"])
-    assert (stored.finished_at is None) == (run["finished_at"] is None)
-    assert stored.retrying_run_id == run["retrying_run_id"]
-    if run["status"] not in {10, 20, 30}:
-        return
-    assert [step.index for step in stored.steps] == [step["index"] for step in run["steps"]]
-    executed: Counter[tuple[int, str, str]] = Counter()
-    fresh: Counter[tuple[int, str, str]] = Counter()
-    for step in run["steps"]:
-        if not any(word in (step["command"] or "") for word in COMPILING):
-            executed.update((step["index"], row["unique_id"], row["status"]) for row in step.get("executions", ()))
-        fresh.update((step["index"], row["unique_id"], row["status"]) for row in step.get("freshness", ()))
-    assert Counter((row.step_index, row.unique_id, row.status) for row in stored.executions) == executed
-    assert Counter(row.status for row in stored.freshness) == Counter(status for _, _, status in fresh.elements())
-    assert {artifact.state for artifact in stored.artifacts} <= {"stored", "absent"}
-    assert all(artifact.reason for artifact in stored.artifacts if artifact.state == "absent")
 
 
 def test_a_backfill_equals_the_truth_on_both_databases(cloud: Cloud, tmp_path: Path, store_url: str) -> None:
@@ -184,4 +141,28 @@ def test_late_artifacts_are_waited_for(tmp_path: Path) -> None:
         cloud.advance(700)
         sync_accounts(observatory)
 
+        assert_equal_to_truth(cloud, observatory)
+
+
+def test_late_artifacts_of_a_failed_run_are_waited_for(tmp_path: Path) -> None:
+    """What dbt wrote before a step failed may appear late too, and says which nodes failed: it is not given up."""
+    with running_cloud(days=1, seed=3) as cloud, watching(cloud, tmp_path) as observatory:
+        sync_accounts(observatory)
+        failed = [
+            run
+            for run in cloud.truth(cloud.simulator.accounts[0].id).values()
+            if run["status"] == 20 and any("run_results.json" in step["artifacts"] for step in run["steps"])
+        ]
+        order = {name: failed[-1][name] for name in ("job_id", "recording_id")}
+        cloud.simulator.control("POST", "faults", {"artifact_delay_seconds": 60})
+        run_id = cloud.simulator.control("POST", "runs", {**order, "queue_seconds": 1, "duration_seconds": 30})["id"]
+        while cloud.truth(cloud.simulator.accounts[0].id)[run_id]["status"] != 20:
+            cloud.advance(2)
+        sync_accounts(observatory)
+        assert get_run(observatory, "first", run_id).executions == ()
+        cloud.simulator.control("POST", "faults", {"clear": True})
+        cloud.advance(60)
+        sync_accounts(observatory)
+
+        assert any(execution.is_failed for execution in get_run(observatory, "first", run_id).executions)
         assert_equal_to_truth(cloud, observatory)

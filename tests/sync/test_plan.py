@@ -21,27 +21,29 @@ MISSING = CollectedArtifact(step_index=4, path="run_results.json", state=Artifac
 FAILING = CollectedArtifact(step_index=4, path="run_results.json", state=ArtifactState.FAILED, reason="502")
 
 
-def test_a_missing_artifact_of_a_fresh_success_is_late_at_first() -> None:
-    """It is looked for again after growing waits, and absent in the end."""
+@pytest.mark.parametrize("status", [RunStatus.SUCCESS, RunStatus.ERROR])
+def test_a_missing_artifact_of_a_fresh_run_is_late_at_first(status: RunStatus) -> None:
+    """It is looked for again after growing waits, and absent in the end; a step that failed may have written it too."""
+    run = replace(RUN, status=status, steps=(replace(STEP, status=status),))
     waits = []
     for attempts in range(4):
-        record = settle(MISSING, RUN, attempts, NOW)
+        record = settle(MISSING, run, attempts, NOW)
         waits.append(record.next_attempt_at - NOW if record.next_attempt_at else None)
 
     assert waits == [timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), None]
-    assert settle(MISSING, RUN, 3, NOW).state is ArtifactState.ABSENT
+    assert settle(MISSING, run, 3, NOW).state is ArtifactState.ABSENT
 
 
 @pytest.mark.parametrize(
     "run",
     [
         replace(RUN, finished_at=NOW - timedelta(hours=2)),
-        replace(RUN, steps=(replace(STEP, status=RunStatus.ERROR),)),
+        replace(RUN, steps=(replace(STEP, status=RunStatus.CANCELLED),)),
     ],
-    ids=["an old run", "a failed step"],
+    ids=["an old run", "a cancelled step"],
 )
 def test_a_missing_artifact_is_absent_where_nothing_says_it_should_be_there(run: Run) -> None:
-    """Of an old run or a failed step the artifact is absent at once, with its reason."""
+    """Of an old run or a cancelled step the artifact is absent at once, with its reason."""
     record = settle(MISSING, run, 0, NOW)
 
     assert (record.state, record.reason, record.next_attempt_at) == (ArtifactState.ABSENT, "none", None)

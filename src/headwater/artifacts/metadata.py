@@ -43,8 +43,12 @@ class _Metadata(msgspec.Struct):
     env: Raw = NOTHING
 
 
-class _Env(msgspec.Struct):
-    run_id: Raw = msgspec.field(default=NOTHING, name="DBT_CLOUD_RUN_ID")
+class _Env(msgspec.Struct, rename=lambda name: f"DBT_CLOUD_{name.upper()}"):
+    account_id: Raw = NOTHING
+    project_id: Raw = NOTHING
+    environment_id: Raw = NOTHING
+    job_id: Raw = NOTHING
+    run_id: Raw = NOTHING
 
 
 _metadata_shape = Shape(_Metadata)
@@ -93,8 +97,15 @@ def metadata_from(raw: Raw, faults: Faults) -> ArtifactMetadata:
         invocation_id=found.invocation_id,
         project_name=found.project_name,
         adapter_type=found.adapter_type,
-        run_id=read_integer(env.run_id, "The metadata: DBT_CLOUD_RUN_ID", faults) if env else None,
+        **({} if env is None else _read_ids(env, faults)),
     )
+
+
+def _read_ids(env: _Env, faults: Faults) -> dict[str, int | None]:
+    return {
+        name: read_integer(getattr(env, name), f"The metadata: DBT_CLOUD_{name.upper()}", faults)
+        for name in _Env.__struct_fields__
+    }
 
 
 def open_artifact(data: Data, kind: str, faults: Faults) -> tuple[ArtifactMetadata, dict[str, Raw]]:

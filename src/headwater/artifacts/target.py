@@ -34,9 +34,13 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetInvocation:
-    """What one invocation left; `has_lineage` where the folder's manifest is its own, or another's that fits it."""
+    """What one invocation left; `has_lineage` where the folder's manifest is its own, or another's that fits it.
+
+    `metadata` is the head of the artifact that says most of it.
+    """
 
     invocation: Invocation
+    metadata: ArtifactMetadata
     files: tuple[str, ...]
     has_lineage: bool
     results: RunResults | None = None
@@ -143,6 +147,7 @@ def _invocation(
     )
     return TargetInvocation(
         invocation=said,
+        metadata=head,
         files=tuple(parts),
         has_lineage=has_lineage,
         results=results,

@@ -19,6 +19,9 @@ class AccountAddress:
 LOCAL_ORIGIN = "local:"
 """The origin of invocations that were ingested from a folder and belong to no dbt Cloud account."""
 
+UNKNOWN_ORIGIN = "unknown:"
+"""The origin of an account that is known by its id alone, from artifacts of its runs, until it is said where it is."""
+
 
 class AccountStatus(StrEnum):
     """What the accounts table says of an account."""

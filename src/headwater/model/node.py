@@ -127,7 +127,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactMetadata:
-    """The head that every dbt artifact carries; `run_id` is dbt Cloud's, from the environment dbt ran in."""
+    """The head that every dbt artifact carries.
+
+    The ids are dbt Cloud's, from the environment dbt ran in; dbt that did not run there leaves none.
+    """
 
     schema_name: str = ""
     schema_version: int | None = None
@@ -136,6 +139,10 @@ class ArtifactMetadata:
     invocation_id: str | None = None
     project_name: str | None = None
     adapter_type: str | None = None
+    account_id: int | None = None
+    project_id: int | None = None
+    environment_id: int | None = None
+    job_id: int | None = None
     run_id: int | None = None
 
 

@@ -12,7 +12,7 @@ from headwater.config import Settings
 from headwater.dbtcloud.connection import PATIENCE, ConnectionReport, check_connection
 from headwater.dbtcloud.origin import read_origin
 from headwater.errors import CheckFailed, DbtCloudError, NotKnown, OriginRefused, SecretUnavailable, WrongUse
-from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
+from headwater.model.account import LOCAL_ORIGIN, UNKNOWN_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
 from headwater.observatory.aliases import find_sibling, take_over
@@ -81,9 +81,14 @@ def set_token(observatory: Observatory, name: str, token: Secret) -> CheckReport
 
     Raises:
         NotKnown: there is no such account.
+        WrongUse: only its id is known.
         CheckFailed: the token cannot do what is needed.
     """
     account = get_account(observatory, name)
+    if account.address.origin == UNKNOWN_ORIGIN:
+        number = account.address.account_id
+        hint = f"Connect it with 'headwater account add NAME --account-id {number} --url URL'."
+        raise WrongUse(f"Where account {number} is has not been said yet.", hint=hint)
     check = _report(check_connection(observatory.unsaved_client(account.address, token)))
     if not check.is_usable:
         raise _check_failed(check, hint="The token was not replaced.")
@@ -222,6 +227,8 @@ def _sentence(account: Account, state: SyncState, settings: Settings, webhook: W
     host = urlsplit(account.address.origin).netloc
     if account.address.origin == LOCAL_ORIGIN:
         return "Holds what was ingested from folders."
+    if account.address.origin == UNKNOWN_ORIGIN:
+        return "Known from artifacts of its runs only; add it with its address to follow it."
     if not account.has_token:
         return "Known from the SDK only; set a token to follow it."
     if account.is_paused:

@@ -325,7 +325,10 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveReport:
-    """What was received from the SDK: a run, or invocations that belong to none, where `run_id` is None."""
+    """What was received from the SDK: a run, or the invocations of a target folder.
+
+    `run_id` is null where those belong to no run, or to several.
+    """
 
     account: str
     run_id: int | None
@@ -335,8 +338,13 @@ class ReceiveReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvocationSummary:
-    """One dbt command whose artifacts a target folder held; `status` is None where it executed nothing."""
+    """One dbt command whose artifacts a target folder held; `status` is None where it executed nothing.
 
+    `account` and `run_id` are those of the dbt Cloud run it was part of; else it is `local`'s and has no run.
+    """
+
+    account: str
+    run_id: int | None
     invocation_id: str
     command: str
     status: str | None

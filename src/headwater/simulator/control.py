@@ -9,7 +9,7 @@ import msgspec
 from headwater.simulator.answers import Answer, json_answer
 from headwater.simulator.cloud import Cloud
 from headwater.simulator.faults import KINDS, Fault
-from headwater.simulator.plans import Trigger
+from headwater.simulator.plans import ERROR, SUCCESS, Trigger
 from headwater.simulator.query import Query
 from headwater.simulator.repertoire import recorded_seconds
 from headwater.simulator.routing import Asked
@@ -18,6 +18,7 @@ from headwater.simulator.truth import Truth
 from headwater.simulator.webhooks import MISCHIEF
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_AMENDED = {SUCCESS: ERROR, ERROR: SUCCESS}
 _FAULT_FIELDS = frozenset(field.name for field in fields(Fault))
 
 
@@ -72,6 +73,10 @@ class Control:
         if name == "names" and method == "POST":
             cloud.rename(body["id"], body["name"])
             return json_answer(200, {"id": body["id"], "name": body["name"]})
+        if name == "amendments" and method == "POST":
+            return json_answer(200, self._amend_run(body))
+        if name == "webhooks" and method == "GET":
+            return json_answer(200, self._webhooks())
         return json_answer(404, {"error": f"no {method} {name}"})
 
     def _set_faults(self, body: dict[str, Any]) -> None:
@@ -115,6 +120,31 @@ class Control:
             "log_delay_seconds": faults.log_delay.total_seconds(),
             "list_lag_seconds": faults.list_lag.total_seconds(),
         }
+
+    def _amend_run(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Change the outcome of a run that is over, now: from success to error or back."""
+        now = self._cloud.now()
+        plan = self._cloud.find_run(body["account_id"], body["run_id"], now)
+        if plan is None or plan.status_at(now) not in _AMENDED:
+            raise ValueError("only a run that succeeded or failed can be amended")
+        amended = replace(plan, outcome=_AMENDED[plan.outcome], amended_at=now)
+        self._cloud.replace_run(amended)
+        return {"id": amended.id, "status": amended.outcome}
+
+    def _webhooks(self) -> dict[str, Any]:
+        """The events due by now, oldest first, each with how its deliveries were answered; how many are not out."""
+        self._cloud.webhooks.tell(self._cloud, self._cloud.deliveries)
+        events = [
+            {
+                "id": event.id,
+                "account_id": event.subscription.account_id,
+                "run_id": event.run_id,
+                "event_type": event.event_type,
+                "answers": [int(receipt["http_status_code"]) for receipt in list(event.receipts)],
+            }
+            for event in list(self._cloud.webhooks.events)
+        ]
+        return {"waiting": self._cloud.deliveries.waiting, "events": events}
 
     def _plan_run(self, body: dict[str, Any]) -> dict[str, Any]:
         """A run now, of a chosen recording, as long as is asked for."""

@@ -23,6 +23,8 @@ class Deliveries:
         self._failures_allowed = failures_allowed
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._is_over = threading.Event()
+        self._given = 0
+        self._done = 0
         self._thread = threading.Thread(target=self._run, name="simulator-webhooks", daemon=True)
 
     def start(self) -> None:
@@ -37,11 +39,18 @@ class Deliveries:
 
     def put(self, event: Event) -> None:
         """Deliver an event, after those that came before it."""
+        self._given += 1
         self._queue.put(event)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are still to be delivered, the one under way included."""
+        return self._given - self._done
 
     def _run(self) -> None:
         while (event := self._queue.get()) is not None and not self._is_over.is_set():
             self._deliver(event)
+            self._done += 1
 
     def _deliver(self, event: Event) -> None:
         """Try until the receiver says yes (dbt Cloud webhooks: five retries)."""

@@ -75,6 +75,8 @@ class RunPlan:
     cancelled_by: str | None = None
     loaded_shift: int | None = None
     """How far the data in the sources is moved, in microseconds, when it does not move with the run."""
+    amended_at: datetime | None = None
+    """When the outcome was changed, after the end."""
 
     @property
     def has_docs(self) -> bool:

@@ -76,7 +76,7 @@ class SimulatorSettings:
     port: int = 0
     """The port on 127.0.0.1; 0 takes a free one."""
     seed: int = 0
-    days: int = 30
+    days: float = 30
     """How much history there is before the start."""
     now: datetime | None = None
     """The simulated time at the start; None takes the real time."""

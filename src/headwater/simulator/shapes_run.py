@@ -237,7 +237,7 @@ def _environment(cloud: Cloud, plan: RunPlan) -> dict[str, Any]:
 
 def _updated_at(plan: RunPlan, now: datetime) -> datetime:
     if plan.ended_at <= now:
-        return plan.ended_at + timedelta(milliseconds=72)
+        return plan.amended_at or plan.ended_at + timedelta(milliseconds=72)
     moments = (plan.created_at, plan.dequeued_at, plan.started_at, *(s.finished_at for s in plan.steps))
     return max(moment for moment in moments if moment and moment <= now)
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from headwater.errors import NotKnown, WrongUse
-from headwater.model.account import LOCAL_ORIGIN, AccountAddress, AccountStatus
+from headwater.model.account import LOCAL_ORIGIN, UNKNOWN_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.run import RunStatus
 from headwater.store.rows import Account, AccountSummary, RunMark
 from headwater.store.schema import accounts, metadata, run_hours, runs
@@ -23,12 +23,13 @@ _COLUMNS = [column for column in accounts.c if column.name != "token"]
 
 
 def save_account(tx: Connection, name: str, address: AccountAddress, now: datetime) -> Account:
-    """Save an account; an address that is known already takes the new name and keeps its token.
+    """Save an account; one that is known already, if only by its id, takes the new name and keeps its token.
 
     Raises:
         WrongUse: another account has this name.
     """
-    known = find_account_by_address(tx, address)
+    lock_accounts(tx)
+    known = settle_account(tx, address)
     namesake = find_account(tx, name)
     if namesake is not None and (known is None or known.account_key != namesake.account_key):
         raise WrongUse(
@@ -103,6 +104,35 @@ def find_account_by_address(tx: Connection, address: AccountAddress) -> Account 
     here = (accounts.c.origin == address.origin) & (accounts.c.account_id == address.account_id)
     row = tx.execute(select(*_COLUMNS, _has_token()).where(here)).first()
     return None if row is None else _account(row)
+
+
+def find_accounts_by_id(tx: Connection, account_id: int) -> list[Account]:
+    """Find the accounts that have an id, whatever their origin."""
+    rows = tx.execute(select(*_COLUMNS, _has_token()).where(accounts.c.account_id == account_id))
+    return [_account(row) for row in rows]
+
+
+def settle_account(tx: Connection, address: AccountAddress) -> Account | None:
+    """Find an account by its address; one of which only the id was known is there from now on."""
+    unsettled = find_account_by_address(tx, AccountAddress(UNKNOWN_ORIGIN, address.account_id))
+    known = find_account_by_address(tx, address)
+    if known is not None or unsettled is None:
+        return known
+    here = accounts.c.account_key == unsettled.account_key
+    tx.execute(update(accounts).where(here).values(origin=address.origin))
+    return get_account(tx, unsettled.account_key)
+
+
+def name_account(tx: Connection, account_id: int) -> str:
+    """Give a free name for an account that nobody named."""
+    names = {known.name for known in list_accounts(tx)}
+    name = f"account-{account_id}"
+    return name if name not in names else f"{name}-{len(names)}"
+
+
+def lock_accounts(tx: Connection) -> None:
+    """Let one transaction at a time add accounts; taken before the lock of any account."""
+    lock_account(tx, 0)
 
 
 def list_accounts(tx: Connection) -> list[Account]:

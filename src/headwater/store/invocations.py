@@ -39,6 +39,7 @@ def save_invocation(
 ) -> int:
     """Save an invocation and give its key.
 
+    Whoever knows which step of a run it was tells more of it than a target folder does, in whatever order they come.
     Of a command that executes nothing (compile, docs generate) only failures are kept: its successes are compilations.
     The first Airflow task it is seen in stays.
     """
@@ -58,7 +59,11 @@ def save_invocation(
         "airflow": None if airflow is None or (row is not None and row.airflow is not None) else _document(airflow),
     }
     was: dict[str, Any] = {} if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-    facts = {name: was.get(name) if value is None else _clean(value) for name, value in facts.items()}
+    is_told_better = was.get("step_index") is not None and invocation.step_index is None
+    facts = {
+        name: was.get(name) if value is None or (is_told_better and was[name] is not None) else _clean(value)
+        for name, value in facts.items()
+    }
     counts: dict[str, Any] = {name: was.get(name, empty) for name, empty in _EMPTY.items()}
     at = facts["generated_at"] or now
     if moved:

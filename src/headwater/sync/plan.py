@@ -92,8 +92,8 @@ def widen_backfill(state: SyncState, wanted_from: datetime) -> datetime:
 def settle(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) -> ArtifactRecord:
     """Decide what an answer means: stored, really absent, late, to be tried again, or given up.
 
-    `attempts` counts the earlier answers. An artifact that a successful step must have written is looked for again
-    while the run is fresh; a failing request is repeated with growing waits.
+    `attempts` counts the earlier answers. An artifact that a step must have written, or may have before it failed, is
+    looked for again while the run is fresh; a failing request is repeated with growing waits.
     """
     record = ArtifactRecord(
         step_index=artifact.step_index,
@@ -119,7 +119,7 @@ def _repeat(record: ArtifactRecord, attempts: int, now: datetime) -> ArtifactRec
 def _late_wait(artifact: CollectedArtifact, run: Run, attempts: int, now: datetime) -> timedelta | None:
     step = next((step for step in run.steps if step.index == artifact.step_index), None)
     ended_at = run.finished_at or run.updated_at
-    is_expected = step is not None and step.status is RunStatus.SUCCESS
+    is_expected = step is not None and step.status in {RunStatus.SUCCESS, RunStatus.ERROR}
     is_fresh = ended_at is not None and now - ended_at < timedelta(minutes=30)
     if is_expected and is_fresh and attempts < len(_LATE_ARTIFACT_WAITS):
         return _LATE_ARTIFACT_WAITS[attempts]

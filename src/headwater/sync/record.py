@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -125,7 +125,8 @@ def write_run(tx: Connection, prepared: PreparedRun, way: Way, now: datetime) ->
             )
         if step.index in read.catalogs:
             save_catalog(tx, prepared.scope, read.catalogs[step.index], now)
-    records = tuple(_each_record(collected, read, _attempts(tx, account_key, collected.run.run_id), now))
+    known = list_artifact_records(tx, account_key, collected.run.run_id)
+    records = (*_each_record(collected, read, _attempts(known), now), *_each_served(collected, known))
     save_artifact_records(tx, account_key, collected.run.run_id, records)
     return Recorded(
         saved=saved,
@@ -288,8 +289,21 @@ def _each_record(
         yield settle(artifact, run, attempts.get(place, 0), now)
 
 
-def _attempts(tx: Connection, account_key: int, run_id: int) -> Mapping[tuple[int, str], int]:
-    known = list_artifact_records(tx, account_key, run_id)
+def _each_served(collected: CollectedRun, known: Sequence[ArtifactRecord]) -> Iterator[ArtifactRecord]:
+    """Close what an earlier visit failed to read and this one did not ask for: another step's manifest serves."""
+    stored = [artifact.path for artifact in collected.artifacts if artifact.state is ArtifactState.STORED]
+    stored += [record.path for record in known if record.state is ArtifactState.STORED]
+    if not collected.run.is_finished or MANIFEST not in stored:
+        return
+    asked = {(artifact.step_index, artifact.path) for artifact in collected.artifacts}
+    for record in known:
+        is_failed = record.path == MANIFEST and record.state is ArtifactState.FAILED
+        if is_failed and (record.step_index, record.path) not in asked:
+            reason = "Another step of the run has the manifest."
+            yield replace(record, state=ArtifactState.ABSENT, reason=reason, next_attempt_at=None)
+
+
+def _attempts(known: Iterable[ArtifactRecord]) -> Mapping[tuple[int, str], int]:
     return {(record.step_index, record.path): record.attempts for record in known}
 
 
