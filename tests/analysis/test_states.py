@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headwater.analysis.lateness import JobFacts
 from headwater.analysis.missed import explain_missed
 from headwater.analysis.roots import each_upstream, find_roots
 from headwater.analysis.schedule import next_run_at
-from headwater.analysis.states import JobFacts, NodeFacts, judge
+from headwater.analysis.states import NodeFacts, judge
 from headwater.model.outcome import Outcome
 from headwater.model.run import Run, RunStatus, RunStep
 from headwater.model.verdict import CauseKind, NodeState

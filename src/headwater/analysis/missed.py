@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from headwater.analysis.failures import FailureKind, classify_failure, first_line
-from headwater.analysis.states import JobFacts, Judgement
+from headwater.analysis.lateness import JobFacts
+from headwater.analysis.states import Judgement
 from headwater.model.run import Run, RunStatus
 from headwater.model.verdict import Cause, CauseKind
 

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import pairwise
-from statistics import median
+from datetime import datetime
 
+from headwater.analysis.anomalies import find_anomaly
+from headwater.analysis.lateness import JobFacts, find_lateness
 from headwater.model.outcome import Outcome
-from headwater.model.run import Run, RunStatus
+from headwater.model.run import Run
 from headwater.model.verdict import NodeState
-
-SHORTEST_GRACE = timedelta(minutes=15)
-"""A run is not called late before it is this late; jobs wait in queues and start on slow machines."""
 
 DESCRIBED = frozenset({"exposure", "metric", "semantic_model", "saved_query"})
 """What is never built: it is as good as what it is made from."""
-
-_UNUSUAL = 6.0
-_LEAST_HISTORY = 8
-_GRACE_SHARE = 0.25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFacts:
-    """The job that builds a node: its runs newest first, and which of them executed the node.
-
-    `expected_at` is when its newest run ought to have been created by its schedule; None without a schedule.
-    """
-
-    job_id: int
-    name: str
-    runs: tuple[Run, ...]
-    building_run_ids: frozenset[int]
-    expected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,118 +170,32 @@ def _judge_warnings(facts: NodeFacts) -> Judgement | None:
 
 
 def _judge_job(facts: NodeFacts, now: datetime) -> Judgement | None:
-    """A node is late where runs of its job ended badly without touching it, or the next run is overdue."""
-    job, last = facts.job, facts.outcomes[0] if facts.outcomes else None
-    if job is None or last is None:
+    if facts.job is None or not facts.outcomes:
         return None
-    missed = _missed_runs(job, last.at)
-    if missed:
-        return Judgement(
-            state=NodeState.LATE,
-            reason=_missed_sentence(job, missed),
-            since=missed[-1].created_at or missed[-1].started_at,
-            last_good_at=last.at,
-            runs=tuple(missed),
-        )
-    newest = job.runs[0] if job.runs else None
-    if newest is not None and not newest.status.is_finished and _is_slow(newest, job, now):
-        word = "has been running" if newest.started_at else "has been waiting in the queue"
-        return Judgement(
-            state=NodeState.LATE,
-            reason=f"The run of {job.name} that should build it {word} much longer than usual.",
-            since=newest.created_at,
-            last_good_at=last.at,
-            runs=(newest,),
-        )
-    if job.expected_at is None or now < job.expected_at + _grace(job):
-        return None
-    if newest is not None and newest.created_at is not None and newest.created_at >= job.expected_at - SHORTEST_GRACE:
+    late = find_lateness(facts.job, facts.outcomes[0].at, now)
+    if late is None:
         return None
     return Judgement(
         state=NodeState.LATE,
-        reason=f"{job.name} should have started at {job.expected_at:%Y-%m-%d %H:%M} UTC and has not.",
-        since=job.expected_at,
-        last_good_at=last.at,
+        reason=late.reason,
+        since=late.since,
+        last_good_at=facts.outcomes[0].at,
+        runs=late.runs,
     )
-
-
-def _missed_runs(job: JobFacts, built_at: datetime) -> list[Run]:
-    """Give the newest finished runs since the node was last touched, all of which ended badly without touching it."""
-    missed: list[Run] = []
-    for run in job.runs:
-        if not run.status.is_finished:
-            continue
-        placed = run.started_at or run.created_at
-        if run.run_id in job.building_run_ids or placed is None or placed <= built_at:
-            break
-        if run.status is RunStatus.SUCCESS:
-            break
-        missed.append(run)
-    return missed
-
-
-def _missed_sentence(job: JobFacts, missed: Sequence[Run]) -> str:
-    newest = missed[0]
-    how = "was cancelled" if newest.status is RunStatus.CANCELLED else "failed"
-    if len(missed) == 1:
-        return f"The last run of {job.name} {how} before it came to this node."
-    return f"The last {len(missed)} runs of {job.name} ended before they came to this node; the newest {how}."
-
-
-def _is_slow(run: Run, job: JobFacts, now: datetime) -> bool:
-    usual = [
-        other.finished_at - other.created_at
-        for other in job.runs
-        if other.status is RunStatus.SUCCESS and other.finished_at and other.created_at
-    ]
-    if run.created_at is None or len(usual) < 3:
-        return False
-    return now - run.created_at > max(usual) + max(SHORTEST_GRACE, _middle(usual))
-
-
-def _grace(job: JobFacts) -> timedelta:
-    created = sorted(run.created_at for run in job.runs if run.created_at)
-    gaps = [later - earlier for earlier, later in pairwise(created)]
-    return max(SHORTEST_GRACE, _middle(gaps) * _GRACE_SHARE) if gaps else SHORTEST_GRACE
-
-
-def _middle(spans: Sequence[timedelta]) -> timedelta:
-    return timedelta(seconds=median(span.total_seconds() for span in spans))
 
 
 def _judge_numbers(facts: NodeFacts) -> Judgement | None:
-    """A build is anomalous that wrote or took several times more or less than the builds before it ever vary."""
     builds = [outcome for outcome in facts.outcomes if outcome.status == "success"]
-    if len(builds) <= _LEAST_HISTORY:
-        return None
-    newest, before = builds[0], builds[1:]
-    said = _unusual("rows", newest.rows, [build.rows for build in before if build.rows is not None])
-    said = said or _unusual(
-        "seconds",
-        newest.elapsed.total_seconds() if newest.elapsed else None,
-        [build.elapsed.total_seconds() for build in before if build.elapsed is not None],
-        least=60.0,
-    )
+    said = find_anomaly(builds)
     if said is None:
         return None
     return Judgement(
         state=NodeState.ANOMALOUS,
         reason=said,
-        since=newest.at,
-        last_good_at=before[0].at,
-        decided_by=(newest,),
+        since=builds[0].at,
+        last_good_at=builds[1].at,
+        decided_by=(builds[0],),
     )
-
-
-def _unusual(unit: str, value: float | None, before: Sequence[float], least: float = 10.0) -> str | None:
-    """Compare with the median, in units of the median distance from it (and never less than a tenth of the median)."""
-    if value is None or len(before) < _LEAST_HISTORY:
-        return None
-    middle = median(before)
-    spread = max(median(abs(other - middle) for other in before), abs(middle) / 10, least)
-    if abs(value - middle) <= _UNUSUAL * spread:
-        return None
-    return f"Its last build {'wrote' if unit == 'rows' else 'took'} {value:,.0f} {unit}; {middle:,.0f} are usual."
 
 
 def _judge_good(facts: NodeFacts) -> Judgement:

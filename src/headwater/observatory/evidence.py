@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from headwater.analysis.causes import ADDED, Difference, Failure
 from headwater.analysis.changes import Changes, compare, find_users
 from headwater.analysis.failures import find_missing_column
+from headwater.analysis.lateness import JobFacts
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.schedule import next_run_at
-from headwater.analysis.states import JobFacts, NodeFacts, last_good, streak_start
+from headwater.analysis.states import NodeFacts, last_good, streak_start
 from headwater.model.node import Macro, Node
 from headwater.model.outcome import Outcome
 from headwater.observatory.lineage import Held
