@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headwater.analysis.failures import FailureKind, classify_failure, find_missing_column, first_line
+from headwater.analysis.failures import (
+    FailureKind,
+    classify_failure,
+    find_missing_column,
+    first_line,
+    read_contract_breach,
+)
 
 MESSAGES = (
     (FailureKind.CREDENTIALS, "Database Error\n  250001 (08001): Incorrect username or password was specified."),
@@ -67,6 +73,21 @@ def test_messages_are_told_apart(kind: FailureKind, message: str) -> None:
 def test_the_missing_column_is_named(column: str | None, message: str) -> None:
     """The column is found without its table and its quotes, and only where one is missing."""
     assert find_missing_column(message) == column
+
+
+def test_a_breach_names_its_columns() -> None:
+    """Dbt prints a table of what differs; its rows become sentences."""
+    message = (
+        "This model has an enforced contract that failed.\n\n"
+        "  | column_name | definition_type | contract_type | mismatch_reason    |\n"
+        "  | ----------- | --------------- | ------------- | ------------------ |\n"
+        "  | line_count  | VARCHAR         | BIGINT        | data type mismatch |\n"
+        "  | gone        |                 | INTEGER       | missing in definition |\n"
+    )
+
+    assert read_contract_breach(message) == (
+        "line_count: VARCHAR, promised BIGINT.", "gone: no column, promised INTEGER.",
+    )  # fmt: skip
 
 
 def test_the_first_line_is_behind_the_heading() -> None:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from headwater.analysis.failures import FailureKind, classify_failure, find_missing_column, first_line
+from headwater.analysis.failures import (
+    FailureKind,
+    classify_failure,
+    find_missing_column,
+    first_line,
+    read_contract_breach,
+)
 from headwater.analysis.roots import Parents, each_upstream
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -110,7 +116,8 @@ def _contract(failure: Failure) -> Iterable[Cause]:
     if failure.kind is FailureKind.CONTRACT:
         subject = failure.outcome.unique_id
         said = f"What {short_name(subject)} selects differs from the columns its contract promises."
-        yield _cause(failure, CauseKind.CONTRACT_BREACH, subject, 0.97, said)
+        columns = read_contract_breach(failure.outcome.message)[:_NAMED_CHANGES]
+        yield _cause(failure, CauseKind.CONTRACT_BREACH, subject, 0.97, said, *columns)
 
 
 def _macro_change(failure: Failure) -> Iterable[Cause]:

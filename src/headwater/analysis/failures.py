@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 _READ_CHARACTERS = 8_000
+_BREACH_CELLS = 4
 
 
 class FailureKind(StrEnum):
@@ -161,6 +162,19 @@ def find_missing_column(message: str | None) -> str | None:
         return None
     found = _COLUMN.search((message or "")[:_READ_CHARACTERS])
     return re.split(r"[.\"'`]+", found[1])[-1].lower() if found else None
+
+
+def read_contract_breach(message: str | None) -> tuple[str, ...]:
+    """Say each column in which a model differs from its contract, from the table that dbt prints of them."""
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in (message or "")[:_READ_CHARACTERS].splitlines()
+        if line.strip().startswith("|") and line.count("|") == _BREACH_CELLS + 1
+    ]
+    told = [row for row in rows if row[0] != "column_name" and not set(row[0]) <= {"-", " "}]
+    return tuple(
+        f"{column}: {found or 'no column'}, promised {promised or 'none'}." for column, found, promised, _ in told
+    )
 
 
 def first_line(message: str | None) -> str:
