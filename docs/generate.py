@@ -29,6 +29,7 @@ from headwater.observatory import node_reports, reports, verdicts
 from headwater.observatory.aliases import AliasReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
+from headwater.observatory.jobs import JobsReport
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
 from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
@@ -60,7 +61,7 @@ SDK_VARIABLES = (
 DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.RunsReport, "`headwater runs --json`"),
     (reports.RunReport, "`headwater run ID --json`"),
-    (reports.JobsReport, "`headwater jobs --json`"),
+    (JobsReport, "`headwater jobs --json`"),
     (node_reports.NodeReport, "`headwater node REF --json`"),
     (node_reports.ImpactReport, "`headwater impact REF --json`"),
     (verdicts.VerdictReport, "`headwater why REF --json`"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
+from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -17,8 +18,6 @@ from headwater.observatory.reports import (
     ChainSummary,
     ExecutionSummary,
     FreshnessSummary,
-    JobsReport,
-    JobSummary,
     ObservationSummary,
     OverviewReport,
     RunBar,

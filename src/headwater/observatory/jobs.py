@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from headwater.model.run import RunStatus
 from headwater.observatory.chains import JobKey, count_chains
 from headwater.observatory.holder import Observatory
 from headwater.observatory.places import find_places
-from headwater.observatory.reports import JobsReport, JobSummary
 from headwater.observatory.runs import seconds
 from headwater.store import job_queries
 from headwater.store.rows import JobSummary as JobRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job as a row; the shares and durations are over its finished runs in the window."""
+
+    account: str
+    job_id: int
+    job_name: str
+    project_name: str | None
+    environment_name: str | None
+    cron: str | None
+    is_deleted: bool
+    last_run_id: int | None
+    last_status: str | None
+    last_run_at: datetime | None
+    runs: int
+    success_share: float | None
+    chains: int
+    chain_success_share: float | None
+    elapsed_seconds_p50: float | None
+    elapsed_seconds_p90: float | None
+    strip: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsReport:
+    """Every job that has runs or is scheduled."""
+
+    jobs: tuple[JobSummary, ...]
+    days: int
+    as_of: datetime
 
 
 def list_jobs(observatory: Observatory, *, account: str | None = None, days: int = 7) -> JobsReport:

@@ -254,38 +254,6 @@ class RunReport(RunSummary):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSummary:
-    """A job as a row; the shares and durations are over its finished runs in the window."""
-
-    account: str
-    job_id: int
-    job_name: str
-    project_name: str | None
-    environment_name: str | None
-    cron: str | None
-    is_deleted: bool
-    last_run_id: int | None
-    last_status: str | None
-    last_run_at: datetime | None
-    runs: int
-    success_share: float | None
-    chains: int
-    chain_success_share: float | None
-    elapsed_seconds_p50: float | None
-    elapsed_seconds_p90: float | None
-    strip: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobsReport:
-    """Every job that has runs or is scheduled."""
-
-    jobs: tuple[JobSummary, ...]
-    days: int
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunBar:
     """One bar of runs over time: counts by status of the runs created in the bucket."""
 

@@ -84,7 +84,7 @@ class Server:
             raise ServerUnreachable("HEADWATER_URL is no address.", hint="It looks like http://127.0.0.1:8787.")
 
     def _look(self, fail: Callable[[ServerUnreachable], None]) -> None:
-        timeout = urllib3.Timeout(connect=_SIGN_SECONDS, read=_SIGN_SECONDS)
+        timeout = urllib3.Timeout(connect=2 * _SIGN_SECONDS, read=2 * _SIGN_SECONDS)  # we wait no longer than `reach`
         try:
             self._request("GET", "/healthz", timeout)
         except ServerUnreachable as error:

@@ -14,10 +14,10 @@ from litestar.params import FromPath, QueryParameter, RawBody
 
 from headwater.observatory.access import Role
 from headwater.observatory.following import AccountReport
+from headwater.observatory.jobs import JobsReport
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.reports import (
     AccountsReport,
-    JobsReport,
     OverviewReport,
     ReceiveReport,
     RunReport,

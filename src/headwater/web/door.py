@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.jobs import JobsReport
     from headwater.observatory.matching import MatchReport
     from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
     from headwater.observatory.references import NodeQuestion
     from headwater.observatory.reports import (
         AccountsReport,
         CheckReport,
-        JobsReport,
         OverviewReport,
         ReceiveReport,
         RunReport,
