@@ -107,9 +107,6 @@ def _own_change(failure: Failure) -> Iterable[Cause]:
     elif CONFIGURATION in changed:
         said = f"The configuration of {short_name(subject)} was changed after it was last good{_on(failure)}."
         yield _cause(failure, CauseKind.CONFIGURATION_CHANGED, subject, 0.85, said)
-    elif failure.good is None and failure.difference is not None:
-        said = f"{short_name(subject)} is new: no good outcome of it is stored, and it failed with this code."
-        yield _cause(failure, what, subject, 0.8, said)
 
 
 def _contract(failure: Failure) -> Iterable[Cause]:

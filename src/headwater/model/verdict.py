@@ -42,7 +42,6 @@ class CauseKind(StrEnum):
     CONTRACT_BREACH = "contract_breach"
     SOURCE_STALE = "source_stale"
     SOURCE_MISSING = "source_missing"
-    SOURCE_CHANGED = "source_changed"
     TEST_FAILED = "test_failed"
     DATA_CHANGED = "data_changed"
     NODE_FAILED = "node_failed"
@@ -52,7 +51,6 @@ class CauseKind(StrEnum):
     RUN_QUEUED = "run_queued"
     RUN_NOT_STARTED = "run_not_started"
     RUN_SLOW = "run_slow"
-    CONCURRENT_BUILDS = "concurrent_builds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
