@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import inspect
 import sys
-import tomllib
-import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
+from document_fields import StalePage, link_to, list_reachable, read_meanings, say_type
 from litestar.routes import HTTPRoute
 
 from headwater.cli.app import app
@@ -87,12 +86,6 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (Revision, ""),
 )
 
-_WORDS: dict[object, str] = {
-    int: "whole number", float: "number", str: "text", bool: "true or false", datetime: "time", type(None): "null",
-    Path: "path",
-}  # fmt: skip
-
-
 _COMMANDS_HEAD = """\
 # Commands
 
@@ -151,10 +144,6 @@ _DOCUMENTS_HEAD = """\
 What commands print with `--json` and the [web application](http.md) serves, from the same dataclasses. More fields may
 be added; none is renamed or taken away. Times are ISO-8601 in UTC. A field that ends in `_seconds` is a number.
 """
-
-
-class StalePage(Exception):
-    """A page that does not fit the code; the message is the sentence to show."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -364,80 +353,17 @@ def _documents() -> Iterator[str]:
     for paths, method, handler in each_handler():
         kind = handler.parsed_fn_signature.return_type.annotation
         served[kind] = f"`{method} {paths[0]}`"
-    rows = ((_link(kind), printed, served.get(kind, "")) for kind, printed in DOCUMENTS)
+    rows = ((link_to(kind), printed, served.get(kind, "")) for kind, printed in DOCUMENTS)
     yield from table(("document", "printed by", "served at"), rows)
-    meanings = _read_meanings()
-    for kind in _reachable([kind for kind, _ in DOCUMENTS]):
+    meanings = read_meanings(DOCS / "meanings.toml")
+    for kind in list_reachable([kind for kind, _ in DOCUMENTS]):
         yield from ("", f"## {kind.__name__}", "", (inspect.getdoc(kind) or "").replace("\n", " "), "")
         own = typing.get_type_hints(kind)
         yield from table(
             ("field", "type", "meaning"),
-            ((f"`{field.name}`", _type(own[field.name]), meanings.take(kind, field.name)) for field in fields(kind)),
+            ((f"`{field.name}`", say_type(own[field.name]), meanings.take(kind, field.name)) for field in fields(kind)),
         )
     meanings.check_all_taken()
-
-
-class Meanings:
-    """What fields mean: for one document, else for all that have a field of the name; notes which were used."""
-
-    def __init__(self, sections: Mapping[str, Mapping[str, str]]) -> None:
-        self._sections = sections
-        self._left = {(section, name) for section, names in sections.items() for name in names}
-
-    def take(self, kind: type, name: str) -> str:
-        """Give the meaning of a field."""
-        for section in (*(one.__name__ for one in kind.__mro__), "every"):
-            if (said := self._sections.get(section, {}).get(name)) is not None:
-                self._left.discard((section, name))
-                return said
-        raise StalePage(f"docs/meanings.toml does not say what {kind.__name__}.{name} means. Add it there.")
-
-    def check_all_taken(self) -> None:
-        """Refuse meanings that no field has."""
-        if self._left:
-            section, name = min(self._left)
-            raise StalePage(f"docs/meanings.toml has {section}.{name}, which no document has. Take it out.")
-
-
-def _read_meanings() -> Meanings:
-    return Meanings(tomllib.loads((DOCS / "meanings.toml").read_text(encoding="utf-8")))
-
-
-def _reachable(kinds: list[type]) -> list[type]:
-    """Give the dataclasses a list of them leads to, each once, before what it holds."""
-    found: list[type] = []
-    for kind in kinds:
-        if kind not in found:
-            found.append(kind)
-            parts = [part for hint in typing.get_type_hints(kind).values() for part in _parts(hint)]
-            inner = _reachable([part for part in parts if is_dataclass(part)])
-            found += [part for part in inner if part not in [*kinds, *found]]
-    return found
-
-
-def _parts(hint: Any) -> Iterator[Any]:
-    yield hint
-    for part in typing.get_args(hint):
-        yield from _parts(part)
-
-
-def _type(hint: Any) -> str:
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    if origin in {types.UnionType, typing.Union}:
-        return " or ".join(_type(part) for part in parts)
-    if origin is tuple:
-        return f"list of {_type(parts[0])}"
-    if origin is dict:
-        return f"object: {_type(parts[1])} by {_type(parts[0])}"
-    if is_dataclass(hint):
-        return _link(typing.cast("type", hint))
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return ", ".join(f"`{one.value}`" for one in hint)
-    return _WORDS[hint]
-
-
-def _link(kind: type) -> str:
-    return f"[{kind.__name__}](#{kind.__name__.lower()})"
 
 
 def _between(path: Path, text: str) -> str:
