@@ -74,6 +74,22 @@ class Lineage:
     def __len__(self) -> int:
         return len(self.nodes)
 
+    def number(self, node: NodeAddress) -> int:
+        """Give the place of a node among `nodes`.
+
+        Raises:
+            KeyError: it is no node.
+        """
+        return self._rank[self._places[node]]
+
+    def list_parents(self) -> list[list[int]]:
+        """List what each of `nodes` is directly made from, by places among `nodes`."""
+        rank = self._rank
+        listed: list[list[int]] = [[] for _ in rank]
+        for place, number in enumerate(rank):
+            listed[number] = [rank[parent] for parent in self._parents.of(place)]
+        return listed
+
     def is_ephemeral(self, node: NodeAddress) -> bool:
         """Whether a node is an ephemeral model."""
         return bool(self._is_ephemeral[self._places[node]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -22,3 +23,21 @@ class LineageNode(Struct, frozen=True, gc=False):
     address: NodeAddress
     parents: tuple[NodeAddress, ...] = ()
     is_ephemeral: bool = False
+
+
+class Direction(StrEnum):
+    """Where to look from a node."""
+
+    BOTH = "both"
+    UP = "up"
+    DOWN = "down"
+
+    @property
+    def is_up(self) -> bool:
+        """Whether what a node is made from is looked at."""
+        return self is not Direction.DOWN
+
+    @property
+    def is_down(self) -> bool:
+        """Whether what is made from a node is looked at."""
+        return self is not Direction.UP

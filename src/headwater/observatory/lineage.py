@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.analysis.excerpt import Excerpt
 from headwater.analysis.lineage import Lineage
 from headwater.analysis.mesh import ProjectLineage, join_projects, package_of
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node, local_name
+from headwater.observatory.lineage_reports import Glance, LineageReport, LineageStates
 from headwater.observatory.remembered import Remembered
 from headwater.store.lineage import find_manifest_at, list_lineage, list_places, read_nodes
 from headwater.store.lineage_rows import LineageRow, PlaceRow
@@ -64,10 +66,17 @@ class _Joined:
 
 @dataclass(frozen=True, slots=True)
 class LineageMemory:
-    """What was read of manifests, which never change, and the graphs that were joined of them."""
+    """What was read of manifests, which never change, and what was made of them: graphs, and where they are drawn.
+
+    States are remembered for as long as nothing new is stored.
+    """
 
     manifests: Remembered[_Contents] = field(default_factory=lambda: Remembered(16))
     graphs: Remembered[_Joined] = field(default_factory=lambda: Remembered(8))
+    folders: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
+    views: Remembered[tuple[LineageReport, Excerpt]] = field(default_factory=lambda: Remembered(8))
+    states: Remembered[LineageStates] = field(default_factory=lambda: Remembered(8))
+    glances: Remembered[Mapping[NodeAddress, Glance]] = field(default_factory=lambda: Remembered(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class Shelf:
         if key is None:
             return None
         manifest = get_manifest(self.tx, place.account_key, key)
-        contents = self.memory.manifests.get(_identity(manifest), lambda: self._read_contents(manifest))
+        contents = self.memory.manifests.get(identify(manifest), lambda: self._read_contents(manifest))
         return Held(place, manifest, contents.rows, contents.imported)
 
     def _read_contents(self, manifest: ManifestRow) -> _Contents:
@@ -102,11 +111,15 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estate:
-    """The graph around a place. `stands_for` leads from the address of an imported node to that of its owner's."""
+    """The graph around a place. `stands_for` leads from the address of an imported node to that of its owner's.
+
+    `identity` tells its manifests from all others.
+    """
 
     lineage: Lineage
     stands_for: Mapping[NodeAddress, NodeAddress]
     held: Mapping[Scope, Held]
+    identity: Hashable
 
     def of(self, address: NodeAddress) -> Held:
         """Give the manifest that a node stands in."""
@@ -154,9 +167,14 @@ def open_estate(shelf: Shelf, place: PlaceRow) -> Estate:
         or (other.project_id != place.project_id and (other.is_production or other.role == place.role))
     ]
     found = [held for other in places if (held := shelf.find(other)) is not None]
-    key = tuple((_identity(held.manifest), held.place.role, held.place.is_production) for held in found)
+    key = tuple((identify(held.manifest), held.place.role, held.place.is_production) for held in found)
     joined = shelf.memory.graphs.get(key, lambda: _join(found))
-    return Estate(lineage=joined.lineage, stands_for=joined.stands_for, held={held.place.scope: held for held in found})
+    return Estate(
+        lineage=joined.lineage,
+        stands_for=joined.stands_for,
+        held={held.place.scope: held for held in found},
+        identity=key,
+    )
 
 
 def _join(found: Iterable[Held]) -> _Joined:
@@ -164,7 +182,7 @@ def _join(found: Iterable[Held]) -> _Joined:
     return _Joined(Lineage.of(nodes), stands_for)
 
 
-def _identity(manifest: ManifestRow) -> tuple[object, ...]:
+def identify(manifest: ManifestRow) -> tuple[object, ...]:
     """Tell a manifest from every other, also from one that got its key after it was deleted."""
     return manifest.account_key, manifest.manifest_key, manifest.content, manifest.first_seen_at
 

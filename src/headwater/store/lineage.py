@@ -33,6 +33,13 @@ _decode_names = msgspec.json.Decoder(tuple[str, ...]).decode
 _NONE = "[]"
 
 
+class _Declared(msgspec.Struct, frozen=True, gc=False):
+    path: str = ""
+
+
+_decode_path = msgspec.msgpack.Decoder(_Declared).decode
+
+
 def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
     """List every project and environment of which a manifest is stored, by the names of account and project."""
     columns = manifests.c
@@ -122,6 +129,21 @@ def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[Li
     rows = sorted((tuple(row) for row in tx.execute(query)), key=lambda row: depths[row[0]])
     newest = {row[1]: row[1:] for row in rows}
     return [_lineage_row(*newest[node_key]) for node_key in sorted(newest) if newest[node_key][1] is not None]
+
+
+def read_paths(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, str]:
+    """Read where some nodes are declared, by node key; the rest of their bodies is passed over."""
+    columns = node_versions.c
+    versions = dict(wanted)
+    found: dict[int, str] = {}
+    query = select(columns.node_key, columns.version, columns.body)
+    for chunk in chunks(versions):
+        for node_key, version, body in tx.execute(
+            query.where((columns.account_key == account_key) & columns.node_key.in_(chunk))
+        ):
+            if bytes(version) == versions[node_key]:
+                found[node_key] = _decode_path(body).path
+    return found
 
 
 def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, Node | Macro]:

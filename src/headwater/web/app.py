@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import accounts, api, connecting, hooks, login, node_api, node_pages, pages
+from headwater.web import accounts, api, connecting, hooks, lineage_pages, login, node_api, node_pages, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -42,6 +42,8 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     accounts.pause_or_resume,
     node_pages.node_page,
     node_pages.catalog_page,
+    lineage_pages.lineage_page,
+    lineage_pages.lineage_picture,
     login.login_page,
     login.log_in,
     login.log_out,
@@ -55,6 +57,8 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     node_api.impact_document,
     node_api.why_document,
     node_api.catalog_document,
+    lineage_pages.lineage_document,
+    lineage_pages.lineage_states_document,
     api.match_document,
     api.revision_document,
     api.receive_collected,

@@ -12,6 +12,8 @@ from headwater.observatory import (
     accounts,
     catalog,
     collecting,
+    explorer,
+    explorer_states,
     following,
     impact,
     jobs,
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
     from headwater.model.secret import Secret
     from headwater.observatory.access import Caller
     from headwater.observatory.catalog import CatalogFilter
+    from headwater.observatory.explorer import LineageQuestion
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
     from headwater.observatory.jobs import JobsReport
+    from headwater.observatory.lineage_reports import LineageReport, LineageStates
     from headwater.observatory.matching import MatchReport
     from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
     from headwater.observatory.references import NodeQuestion
@@ -69,6 +73,8 @@ class Door:
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
+    get_lineage: Callable[[LineageQuestion], LineageReport]
+    get_lineage_states: Callable[[LineageQuestion], LineageStates]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
@@ -104,6 +110,8 @@ def open_door(observatory: Observatory) -> Door:
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
+        get_lineage=partial(explorer.get_lineage, observatory),
+        get_lineage_states=partial(explorer_states.get_lineage_states, observatory),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),

@@ -11,6 +11,8 @@ from headwater.observatory.sentences import say_span
 from headwater.web import words
 from headwater.web.charts import draw_spark, draw_strip, say_bucket
 from headwater.web.filters import WINDOWS, runs_link
+from headwater.web.lineage_drawing import STEP_WORDS
+from headwater.web.lineage_filters import COLOURS, DEPTHS, lineage_link
 from headwater.web.node_filters import catalog_link, node_link
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def _environment() -> Environment:
         "share": words.say_share,
         "time": words.time_tag,
         "said_time": words.say_time,
+        "moment": words.moment_of,
         "nodes": words.say_nodes,
         "emphasise": words.emphasise,
         "web_address": words.web_address,
@@ -46,6 +49,10 @@ def _environment() -> Environment:
         "runs_link": runs_link,
         "node_link": node_link,
         "catalog_link": catalog_link,
+        "lineage_link": lineage_link,
+        "LINEAGE_COLOURS": COLOURS,
+        "LINEAGE_DEPTHS": DEPTHS,
+        "STEP_WORDS": STEP_WORDS,
         "RUN_STATUSES": words.RUN_STATUSES,
         "WINDOWS": WINDOWS,
     }

@@ -65,8 +65,12 @@ def _host(scope: Scope) -> str:
 
 def _protected(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
     ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
-    ours[b"cache-control"] = b"no-cache" if path.startswith("/static/") else b"no-store"
-    return [*((name, value) for name, value in headers if name.lower() not in ours), *ours.items()]
+    given = list(headers)
+    is_tagged = any(name.lower() == b"etag" for name, _ in given)
+    ours[b"cache-control"] = (
+        b"no-cache" if path.startswith("/static/") else b"private, no-cache" if is_tagged else b"no-store"
+    )
+    return [*((name, value) for name, value in given if name.lower() not in ours), *ours.items()]
 
 
 async def _refuse_host(send: Send) -> None:

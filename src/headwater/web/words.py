@@ -87,6 +87,11 @@ def say_time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def moment_of(seconds: int) -> datetime:
+    """Give the time that is so many seconds after 1970."""
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
 def say_day(time: datetime) -> str:
     """Say a day: 20 Nov."""
     return f"{time.day} {time:%b}"

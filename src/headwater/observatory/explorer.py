@@ -1,0 +1,296 @@
+"""The explorer of the lineage: which nodes a view shows, and where they are drawn.
+
+A view hangs on manifests alone and is remembered with them; the states of what it shows are `explorer_states`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from headwater.analysis.excerpt import Cut, Excerpt, Graph, choose, gather, reach, reverse
+from headwater.analysis.layout import PITCH, WIDTH, lay_out
+from headwater.analysis.mesh import package_of
+from headwater.errors import NotKnown
+from headwater.model.lineage import Direction, NodeAddress
+from headwater.model.node import local_name
+from headwater.observatory.environments import choose_places, list_asked_places
+from headwater.observatory.holder import Observatory
+from headwater.observatory.impact import list_notes
+from headwater.observatory.lineage import (
+    Estate,
+    Held,
+    LineageMemory,
+    Moment,
+    Shelf,
+    identify,
+    name_of,
+    open_estate,
+    scope_of,
+)
+from headwater.observatory.lineage_reports import LineagePlace, LineageReport
+from headwater.observatory.references import FoundNode, NodeQuestion, find_node
+from headwater.store.lineage import read_paths
+from headwater.store.writing import Scope
+
+NODE_HEIGHT = 28
+GROUP_HEIGHT = 48
+COLLAPSES = ("none", "folder", "group", "project")
+LEVELS = 2
+"""How many levels around a node are shown where nothing is said."""
+
+_CROWD = 400
+"""More things than this are drawn as folders where nothing is said."""
+_TESTS = frozenset({"test", "unit_test"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageQuestion:
+    """Which part of which lineage is asked for; no depth means all levels, no `collapse` folders where there are many.
+
+    `opened` are groups whose nodes are shown; `more` nodes whose neighbours are; `path` the steps from a cause to the
+    focus, all by unique_id.
+    """
+
+    ref: str | None = None
+    account: str | None = None
+    project: str | None = None
+    environment: str | None = None
+    at: datetime | None = None
+    direction: Direction = Direction.BOTH
+    depth: int | None = LEVELS
+    collapse: str | None = None
+    opened: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    path: tuple[str, ...] = ()
+    with_reach: bool = False
+    with_tests: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLineage:
+    """The lineage that was meant, the node in its middle, and the nodes that may be shown, by number."""
+
+    estate: Estate
+    sentence: str
+    focus: FoundNode | None
+    shown: bytes
+
+    def number(self, unique_id: str) -> int | None:
+        """Find a node of the focus's environment, else of any other."""
+        scopes = list(self.estate.held)
+        if self.focus is not None:
+            scopes.insert(0, scope_of(self.focus.address))
+        for scope in scopes:
+            address = NodeAddress(scope.account_key, scope.project_id, scope.environment_id, unique_id)
+            address = self.estate.stands_for.get(address, address)
+            if address in self.estate.lineage:
+                return self.estate.lineage.number(address)
+        return None
+
+
+def get_lineage(observatory: Observatory, asked: LineageQuestion) -> LineageReport:
+    """Get a view of the lineage of an account: around a node, or all of it.
+
+    Raises:
+        NotKnown: nothing is called so, or no lineage is stored.
+        Ambiguous: several nodes are called so.
+    """
+    with observatory.store.read() as tx:
+        found = find_lineage(observatory, tx, asked)
+        return open_view(tx, observatory.lineage, found, asked)[0]
+
+
+def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestion) -> FoundLineage:
+    """Find the lineage that is meant.
+
+    Raises:
+        NotKnown: as of `get_lineage`.
+        Ambiguous: as of `get_lineage`.
+    """
+    if asked.ref is not None:
+        node = NodeQuestion(
+            ref=asked.ref, account=asked.account, project=asked.project, environment=asked.environment, at=asked.at
+        )
+        focus = find_node(observatory, tx, node)
+        held = focus.estate.held
+        return FoundLineage(
+            estate=focus.estate,
+            sentence=focus.sentence,
+            focus=focus,
+            shown=_list_shown(focus.estate, held.keys(), with_tests=asked.with_tests),
+        )
+    places = list_asked_places(observatory, tx, asked.account)
+    choices = choose_places(places, asked.project, asked.environment)
+    shelf = Shelf(tx, Moment(at=asked.at), observatory.lineage)
+    choices = [choice for choice in choices if shelf.find(choice.place) is not None]
+    if not choices:
+        hint = "It comes with the first run whose manifest is read." if asked.at is None else "Ask for a later time."
+        raise NotKnown("No lineage is stored." if asked.at is None else "No lineage is stored of that time.", hint=hint)
+    first = choices[0].place
+    estate = open_estate(shelf, first)
+    wanted = [choice.place.scope for choice in choices if choice.place.account_key == first.account_key]
+    return FoundLineage(
+        estate=estate,
+        sentence=choices[0].sentence,
+        focus=None,
+        shown=_list_shown(estate, wanted, with_tests=asked.with_tests),
+    )
+
+
+def _list_shown(estate: Estate, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
+    wanted = frozenset(scopes)
+    return bytes(
+        scope_of(address) in wanted
+        and (with_tests or address.unique_id.partition(".")[0] not in _TESTS)
+        and estate.row(address) is not None
+        for address in estate.lineage.nodes
+    )
+
+
+def open_view(
+    tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion
+) -> tuple[LineageReport, Excerpt]:
+    """Draw a view, or give it as it is remembered; and which nodes each thing in it is."""
+    focus = found.focus.address if found.focus is not None else None
+    own = replace(asked, ref=None, account=None, project=None, environment=None, at=None)
+    key = (found.estate.identity, hashlib.blake2b(found.shown, digest_size=8).digest(), focus, own)
+    return memory.views.get(key, lambda: _draw(tx, memory, found, asked, name_key(key)))
+
+
+def _draw(
+    tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion, etag: str
+) -> tuple[LineageReport, Excerpt]:
+    lineage = found.estate.lineage
+    parents = lineage.list_parents()
+    graph = Graph(parents, reverse(parents), found.shown)
+    focus = lineage.number(found.focus.address) if found.focus is not None else None
+    path = [number for number in map(found.number, asked.path) if number is not None]
+    cut = Cut(
+        focus=focus,
+        direction=asked.direction,
+        depth=asked.depth,
+        more=frozenset(number for number in map(found.number, asked.more) if number is not None),
+        always=frozenset(path),
+    )
+    chosen = choose(graph, cut)
+    collapse = asked.collapse or ("folder" if len(chosen) > _CROWD else "none")
+    names = _name_groups(tx, memory, found.estate, chosen, collapse)
+    kept = {focus, *path, *cut.more}
+    groups = {node: name for node, name in names.items() if name not in asked.opened and node not in kept}
+    excerpt = gather(graph, chosen, groups)
+    start = path[0] if path else focus
+    reached = set() if start is None or not asked.with_reach else reach(graph.children, graph.shown, start, None)
+    return _report(found, excerpt, etag, collapse, focus, path, reached), excerpt
+
+
+def _report(
+    found: FoundLineage,
+    excerpt: Excerpt,
+    etag: str,
+    collapse: str,
+    focus: int | None,
+    path: Sequence[int],
+    reached: set[int],
+) -> LineageReport:
+    lineage, estate = found.estate.lineage, found.estate
+    layout = lay_out(
+        [NODE_HEIGHT if name is None else GROUP_HEIGHT for name in excerpt.group_names],
+        excerpt.sources,
+        excerpt.targets,
+    )
+    number = {node: place for place, members in enumerate(excerpt.members) for node in members}
+    firsts = [lineage.nodes[members[0]] for members in excerpt.members]
+    rows = [estate.row(address) for address in firsts]
+    types = sorted({row.resource_type for row in rows if row is not None})
+    scopes = {scope_of(address): place for place, address in enumerate({scope_of(one): one for one in firsts}.values())}
+    return LineageReport(
+        etag=etag,
+        sentence=found.sentence,
+        collapse=collapse,
+        total=sum(found.shown),
+        shown=sum(map(len, excerpt.members)),
+        node_width=WIDTH,
+        node_height=NODE_HEIGHT,
+        group_height=GROUP_HEIGHT,
+        pitch=PITCH,
+        width=layout.width,
+        height=layout.height,
+        focus=None if focus is None else number[focus],
+        path=tuple(number[node] for node in path),
+        reached=tuple(sorted({number[node] for node in reached if node in number})),
+        places=tuple(_place(estate.held[scope]) for scope in scopes),
+        resource_types=tuple(types),
+        unique_ids=tuple(
+            address.unique_id if name is None else None
+            for address, name in zip(firsts, excerpt.group_names, strict=True)
+        ),
+        names=tuple(
+            name if name is not None else (name_of(row) if row is not None else local_name(address.unique_id))
+            for name, row, address in zip(excerpt.group_names, rows, firsts, strict=True)
+        ),
+        counts=tuple(map(len, excerpt.members)),
+        place_numbers=tuple(scopes[scope_of(address)] for address in firsts),
+        resource_type_numbers=tuple(types.index(row.resource_type) if row is not None else -1 for row in rows),
+        x=tuple(layout.x),
+        y=tuple(layout.y),
+        hidden_parents=excerpt.hidden_parents,
+        hidden_children=excerpt.hidden_children,
+        sources=excerpt.sources,
+        targets=excerpt.targets,
+        bends=dict(layout.bends),
+        notes=() if found.focus is None else list_notes(found.focus, ()),
+    )
+
+
+def _place(held: Held) -> LineagePlace:
+    place = held.place
+    return LineagePlace(
+        account=place.account_name,
+        project_id=place.project_id,
+        project_name=place.project_name,
+        environment_id=place.environment_id,
+        environment_name=place.environment_name,
+    )
+
+
+def _name_groups(
+    tx: Connection, memory: LineageMemory, estate: Estate, chosen: Iterable[int], collapse: str
+) -> dict[int, str]:
+    """Name the group of each node that is in one: folders with their project where there are several."""
+    addresses = {node: estate.lineage.nodes[node] for node in chosen}
+    packages = {node: package_of(address.unique_id) for node, address in addresses.items()}
+    if collapse == "project":
+        return packages
+    if collapse == "group":
+        rows = {node: estate.row(address) for node, address in addresses.items()}
+        return {node: row.group for node, row in rows.items() if row is not None and row.group}
+    if collapse != "folder":
+        return {}
+    folders = {scope: _read_folders(tx, memory, held) for scope, held in estate.held.items()}
+    several = len(set(packages.values())) > 1
+    named = {}
+    for node, address in addresses.items():
+        row = estate.row(address)
+        folder = folders[scope_of(address)].get(row.node_key) if row is not None else None
+        if folder:
+            named[node] = f"{packages[node]}: {folder}" if several else folder
+    return named
+
+
+def _read_folders(tx: Connection, memory: LineageMemory, held: Held) -> Mapping[int, str]:
+    def read() -> dict[int, str]:
+        wanted = [(row.node_key, row.version) for row in held.rows.values() if row.resource_type not in _TESTS]
+        paths = read_paths(tx, held.manifest.account_key, wanted)
+        return {node_key: path.replace("\\", "/").rpartition("/")[0] for node_key, path in paths.items()}
+
+    return memory.folders.get(identify(held.manifest), read)
+
+
+def name_key(key: Hashable) -> str:
+    """Give a short name of what identifies something."""
+    return hashlib.blake2b(repr(key).encode(), digest_size=12).hexdigest()
