@@ -47,8 +47,9 @@ class LineageRequest:
 
     def around(self, unique_id: str, account: str, project_id: int, environment_id: int) -> str:
         """Give the address of the view around another node."""
-        place: dict[str, str | int] = {"account": account, "project": project_id, "environment": environment_id}
-        return self.link(ref=unique_id, **place, more=None, path=None, reach=None, view=None, offset=None)
+        place: dict[str, str | int | None] = {"account": account, "project": project_id, "environment": environment_id}
+        gone = dict.fromkeys(("more", "path", "reach", "view", "offset"))
+        return self.link(**{"ref": unique_id, **place, **gone})
 
 
 def lineage_link(path: Iterable[str] = (), **asked: str | int | None) -> str:

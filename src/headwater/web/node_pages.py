@@ -8,6 +8,9 @@ from litestar import Request, Response, get
 
 from headwater.observatory.access import Role
 from headwater.web.door import door_of
+from headwater.web.lineage_drawing import draw_lineage
+from headwater.web.lineage_filters import read_lineage_question
+from headwater.web.lineage_svg import LIGHT
 from headwater.web.node_filters import read_catalog_question, read_node_question
 from headwater.web.render import page
 
@@ -20,8 +23,26 @@ def node_page(request: Request[Any, Any, Any]) -> Response[str]:
     revision = door.get_revision()
     report = door.get_node(asked.node, asked.with_ephemeral)
     impact = door.get_impact(asked.node, asked.with_ephemeral)
+    around = read_lineage_question(
+        {"ref": report.unique_id, "account": report.account, "project": str(report.project_id)}
+        | {"environment": str(report.environment_id)}
+        | ({"at": asked.given["at"]} if "at" in asked.given else {})
+    )
+    drawing = None
+    if asked.node.run_id is None:
+        drawing = draw_lineage(door.get_lineage(around.lineage), door.get_lineage_states(around.lineage), around)
     verdict = None if asked.node.run_id is not None else door.get_verdict(asked.node)
-    return page(request, "node.html", report=report, impact=impact, verdict=verdict, asked=asked, revision=revision)
+    return page(
+        request,
+        "node.html",
+        report=report,
+        impact=impact,
+        verdict=verdict,
+        asked=asked,
+        revision=revision,
+        drawing=drawing,
+        palette=LIGHT,
+    )
 
 
 @get("/catalog", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)

@@ -67,9 +67,9 @@ def _protected(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[
     ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
     given = list(headers)
     is_tagged = any(name.lower() == b"etag" for name, _ in given)
-    ours[b"cache-control"] = (
-        b"no-cache" if path.startswith("/static/") else b"private, no-cache" if is_tagged else b"no-store"
-    )
+    is_static = path.startswith("/static/")
+    asked_again = b"no-cache" if is_static else b"private, no-cache"
+    ours[b"cache-control"] = asked_again if is_static or is_tagged else b"no-store"
     return [*((name, value) for name, value in given if name.lower() not in ours), *ours.items()]
 
 

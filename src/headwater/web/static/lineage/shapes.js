@@ -1,0 +1,80 @@
+// The shapes of a view: the same as the server draws for who has no scripts.
+const SVG = "http://www.w3.org/2000/svg";
+const BEGINNINGS = new Set(["source"]), ENDS = new Set(["exposure", "metric", "semantic_model", "saved_query"]);
+const PILL = "M8 -10H16A10 10 0 0 1 16 10H8A10 10 0 0 1 8 -10Z";
+const LONGEST = 24;
+
+export function make(name, attributes = {}, ...inside) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(key, value);
+  element.append(...inside);
+  return element;
+}
+
+export function outline(kind, width, height) {
+  const left = BEGINNINGS.has(kind) ? height / 2 : 4, right = ENDS.has(kind) ? height / 2 : 4;
+  return `M${left} 0H${width - right}A${right} ${right} 0 0 1 ${width} ${right}V${height - right}`
+    + `A${right} ${right} 0 0 1 ${width - right} ${height}H${left}A${left} ${left} 0 0 1 0 ${height - left}V${left}A${left} ${left} 0 0 1 ${left} 0Z`;
+}
+
+export function line(view, source, target) {
+  const { node_width: wide, pitch, bends } = view.graph;
+  let x = view.x[source] + wide, y = view.middle(source), swing = (pitch - wide) / 2;
+  const endX = view.x[target], endY = view.middle(target);
+  const between = Math.max(Math.floor((endX - view.x[source]) / pitch) - 1, 0);
+  let d = `M${x} ${y}`;
+  (bends[source] ?? []).slice(0, between).forEach((bend, step) => {
+    const left = view.x[source] + (step + 1) * pitch;
+    d += `C${x + swing} ${y} ${left - swing} ${bend} ${left} ${bend}H${left + wide}`;
+    x = left + wide; y = bend;
+  });
+  if (endX <= x) swing = pitch - wide;
+  return `${d}C${x + swing} ${y} ${endX - swing} ${endY} ${endX} ${endY}`;
+}
+
+export function kindOfLine(view, source, target) {
+  if (view.steps.has(`${source} ${target}`)) return "path";
+  return view.reached.has(source) && view.reached.has(target) ? "reach" : "plain";
+}
+
+export function node(view, i, colour, marks) {
+  const wide = view.graph.node_width, tall = view.height(i), isGroup = view.isGroup(i), look = view.looks[i];
+  const name = view.graph.names[i], title = view.title(i), isFocus = i === view.graph.focus;
+  const classes = ["node", `n-${look}`];
+  const shade = view.shade(i, colour);
+  if (shade !== null) classes.push(`shade-${shade}`);
+  for (const [is, word] of [[isGroup, "group"], [isFocus, "is-focus"], [view.onPath.has(i), "on-path"], [view.reached.has(i), "reached"]]) if (is) classes.push(word);
+  const mark = make("g", { class: "mark", transform: "translate(10 8)" }, marks[look].cloneNode(true));
+  const link = make("a", {
+    class: classes.join(" "), href: hrefOf(view, i), transform: `translate(${view.x[i]} ${view.y[i]})`, "aria-label": title,
+    "data-number": i, tabindex: -1,
+  }, make("title", {}, title), make("path", { class: "outline", d: outline(view.kind(i), wide, tall) }), mark,
+  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name),
+  make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, view.figure(i, colour)));
+  if (isGroup) {
+    link.append(make("text", { class: "figure", x: 28, y: 35 }, `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`));
+    let x = 12;
+    for (const [look_, share] of view.shares(i)) {
+      link.append(make("rect", { class: `f-${look_}`, x, y: 41, width: share * (wide - 24), height: 3 }));
+      x += share * (wide - 24);
+    }
+  }
+  const parts = [link];
+  const { hidden_parents: above, hidden_children: below } = view.graph;
+  if (above[i]) parts.push(handle(view, i, -27, above[i], "parents"));
+  if (below[i]) parts.push(handle(view, i, wide + 3, below[i], "children"));
+  return parts;
+}
+
+function handle(view, i, x, count, what) {
+  const at = `translate(${view.x[i] + x} ${view.middle(i)})`;
+  return make("a", { class: "more", transform: at, "data-more": i, tabindex: -1, href: "#", "aria-label": `Show ${count} more ${what} of ${view.graph.names[i]}` },
+    make("rect", { class: "hit", y: -12, width: 26, height: 24 }), make("path", { class: "outline", d: PILL }),
+    make("text", { x: 12, y: 4, "text-anchor": "middle" }, `+${count}`));
+}
+
+export function hrefOf(view, i) {
+  const place = view.place(i), uniqueId = view.graph.unique_ids[i];
+  if (uniqueId === null) return "#";
+  return `/nodes?${new URLSearchParams({ ref: uniqueId, account: place.account, project: place.project_id, environment: place.environment_id })}`;
+}
