@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -88,14 +88,19 @@ def gather(graph: Graph, chosen: Iterable[int], group_of: Mapping[int, str]) -> 
     things: dict[int | str, list[int]] = {}
     for node in chosen:
         things.setdefault(group_of.get(node, node), []).append(node)
-    number = {node: place for place, members in enumerate(things.values()) for node in members}
-    edges = dict.fromkeys(
+    if group_of:  # a group stands where its nodes stand on the average
+        things = dict(sorted(things.items(), key=lambda thing: sum(thing[1]) / len(thing[1])))
+    number = [-1] * len(graph.parents)
+    for place, members in enumerate(things.values()):
+        for node in members:
+            number[node] = place
+    pairs = (
         (number[parent], place)
         for place, members in enumerate(things.values())
         for node in members
         for parent in graph.parents[node]
-        if number.get(parent, place) != place
     )
+    edges = dict.fromkeys(pair for pair in pairs if pair[0] >= 0 and pair[0] != pair[1])
     return Excerpt(
         members=tuple(map(tuple, things.values())),
         group_names=tuple(key if isinstance(key, str) else None for key in things),
@@ -110,11 +115,9 @@ def _count_hidden(
     near: Sequence[Sequence[int]],
     shown: Sequence[int],
     things: Mapping[int | str, Sequence[int]],
-    drawn: Collection[int],
+    number: Sequence[int],
 ) -> tuple[int, ...]:
     return tuple(
-        0
-        if isinstance(key, str)
-        else len([other for other in {*near[members[0]]} if shown[other] and other not in drawn])
+        0 if isinstance(key, str) else sum([shown[other] and number[other] < 0 for other in {*near[members[0]]}])
         for key, members in things.items()
     )

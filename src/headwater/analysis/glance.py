@@ -7,16 +7,12 @@ history, and what was built from bad data takes a look upstream. The page of a n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from headwater.analysis.states import DESCRIBED, NodeFacts, judge
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import NodeState
-
-Key = TypeVar("Key")
 
 WORST_FIRST = (
     NodeState.FAILED,
@@ -36,34 +32,31 @@ _TESTS = frozenset({"test", "unit_test"})
 _OLD = frozenset({NodeState.FAILED, NodeState.SKIPPED, NodeState.MISSING, NodeState.STALE, NodeState.LATE})
 
 
-@dataclass(frozen=True, slots=True)
-class Glanced:
-    """What is looked at: a node's resource type and what it is made from."""
-
-    resource_type: str
-    parents: tuple[object, ...]
-
-
-def glance(nodes: Mapping[Key, Glanced], latest: Mapping[Key, Outcome], now: datetime) -> dict[Key, NodeState]:
-    """Tell the state of each node, parents given before children.
+def glance(
+    kinds: Sequence[str], parents: Sequence[Sequence[int]], latest: Mapping[int, Outcome], now: datetime
+) -> list[NodeState]:
+    """Tell the state of each node from its resource type and what it is made from, parents given before children.
 
     A test counts for the one node it reads; one that reads several is a state of its own only. What is never built, as
     an exposure, is as good as what it is made from.
     """
-    tests = _list_tests(nodes, latest)
-    states: dict[Key, NodeState] = {}
-    for key, node in nodes.items():
-        if node.resource_type in DESCRIBED:
-            states[key] = _judge_described(states[parent] for parent in node.parents if parent in states)
+    tests = _list_tests(kinds, parents, latest)
+    states: list[NodeState] = []
+    for node, kind in enumerate(kinds):
+        if kind in DESCRIBED:
+            states.append(_judge_described([states[parent] for parent in parents[node] if parent < node]))
             continue
-        outcome = latest.get(key)
+        outcome = latest.get(node)
+        if outcome is None and node not in tests:
+            states.append(NodeState.UNKNOWN)
+            continue
         facts = NodeFacts(
             unique_id="",
-            resource_type=node.resource_type,
+            resource_type=kind,
             outcomes=(outcome,) if outcome is not None else (),
-            tests=tests.get(key, {}),
+            tests=tests.get(node, {}),
         )
-        states[key] = judge(facts, now).state
+        states.append(judge(facts, now).state)
     return states
 
 
@@ -74,12 +67,12 @@ def find_worst(states: Iterable[NodeState]) -> NodeState:
 
 
 def _list_tests(
-    nodes: Mapping[Key, Glanced], latest: Mapping[Key, Outcome]
-) -> dict[object, dict[str, tuple[Outcome, ...]]]:
-    found: defaultdict[object, dict[str, tuple[Outcome, ...]]] = defaultdict(dict)
-    for key, node in nodes.items():
-        if node.resource_type in _TESTS and len(node.parents) == 1 and key in latest:
-            found[node.parents[0]][latest[key].unique_id] = (latest[key],)
+    kinds: Sequence[str], parents: Sequence[Sequence[int]], latest: Mapping[int, Outcome]
+) -> dict[int, dict[str, tuple[Outcome, ...]]]:
+    found: defaultdict[int, dict[str, tuple[Outcome, ...]]] = defaultdict(dict)
+    for node, kind in enumerate(kinds):
+        if kind in _TESTS and len(parents[node]) == 1 and node in latest:
+            found[parents[node][0]][str(node)] = (latest[node],)
     return found
 
 

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-WIDTH = 224
+from headwater.analysis.lineage import each_strong_group
+
+WIDTH = 208
 """How wide a node is drawn, in pixels."""
-PITCH = 300
+PITCH = 264
 """From one layer to the next."""
 GAP = 10
 """Between two nodes of a layer."""
 
 _LEAD_MOST = 4000
 _BEND_HEIGHT = 4
-_SWEEPS = ((400, 24), (6_000, 8), (20_000, 5), (10**9, 3))
+_SWEEPS = ((400, 24), (2_000, 10), (6_000, 5), (20_000, 4), (10**9, 2))
 """How often nodes are moved to the middle of their neighbours, by how many there are."""
 
 
@@ -53,7 +55,7 @@ class _Mesh:
 def lay_out(heights: Sequence[int], sources: Sequence[int], targets: Sequence[int]) -> Layout:
     """Lay out nodes, given by their heights, and the edges from `sources` to `targets`, given by numbers of nodes.
 
-    An edge leads to a layer further right, unless it closes a circle. No two nodes overlap. Nodes without any edge
+    An edge leads to a layer further right; of those that close a circle, some lead back, by the order of the nodes. No two nodes overlap. Nodes without any edge
     stand in rows under the others.
     """
     before, after = _link(len(heights), sources, targets)
@@ -89,7 +91,7 @@ def _link(count: int, sources: Sequence[int], targets: Sequence[int]) -> tuple[l
 
 
 def _break_circles(before: list[list[int]], after: list[list[int]]) -> None:
-    """Take out the edges that lead back, found by going as deep as possible from where nothing leads in."""
+    """Take out, of the edges that close circles, those that lead back in the order in which the nodes are given."""
     waits = [len(others) for others in before]
     ready = [node for node, count in enumerate(waits) if not count]
     for node in ready:
@@ -97,29 +99,15 @@ def _break_circles(before: list[list[int]], after: list[list[int]]) -> None:
             waits[other] -= 1
             if not waits[other]:
                 ready.append(other)
-    if len(ready) == len(before):
-        return
-    done = bytearray(len(before))
-    for node in ready:
-        done[node] = 1
-    on_path = bytearray(len(before))
-    for start in range(len(before)):
-        if done[start]:
-            continue
-        done[start] = on_path[start] = 1
-        walks = [(start, iter(list(after[start])))]
-        while walks:
-            node, others = walks[-1]
-            other = next(others, -1)
-            if other < 0:
-                on_path[node] = 0
-                walks.pop()
-            elif on_path[other]:
-                after[node].remove(other)
-                before[other].remove(node)
-            elif not done[other]:
-                done[other] = on_path[other] = 1
-                walks.append((other, iter(list(after[other]))))
+    left = [node for node, count in enumerate(waits) if count]
+    circle_of: dict[int, int] = {}
+    for number, circle in enumerate(each_strong_group(left, before.__getitem__)):
+        circle_of |= dict.fromkeys(circle, number)
+    for node in left:
+        back = [other for other in before[node] if other > node and circle_of.get(other) == circle_of[node]]
+        for other in back:
+            before[node].remove(other)
+            after[other].remove(node)
 
 
 def _levels(before: list[list[int]], after: list[list[int]]) -> list[int]:

@@ -6,7 +6,7 @@ Bad graphs are answered, not refused: a parent that is no node is `dangling`, no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -189,7 +189,7 @@ def _levels(parents: _Edges, children: _Edges) -> tuple[list[int], list[list[int
             if not waits_for[child]:
                 ready.append(child)
     circles = []
-    for group in _groups([place for place, count in enumerate(waits_for) if count], parents):
+    for group in each_strong_group([place for place, count in enumerate(waits_for) if count], parents.of):
         above = {parent for place in group for parent in parents.of(place)}.difference(group)
         level = max((levels[parent] + 1 for parent in above), default=0)
         for place in group:
@@ -199,7 +199,7 @@ def _levels(parents: _Edges, children: _Edges) -> tuple[list[int], list[list[int
     return levels, circles
 
 
-def _groups(places: Iterable[int], parents: _Edges) -> Iterator[list[int]]:
+def each_strong_group(places: Iterable[int], parents_of: Callable[[int], Sequence[int]]) -> Iterator[list[int]]:
     """Give the strongly connected groups (Tarjan, without recursion), those of parents before those of children."""
     left = set(places)
     number: dict[int, int] = {}
@@ -207,7 +207,7 @@ def _groups(places: Iterable[int], parents: _Edges) -> Iterator[list[int]]:
     path: list[int] = []
     on_path: set[int] = set()
     for root in sorted(left):
-        walks = [] if root in number else [(root, iter(parents.of(root)))]
+        walks = [] if root in number else [(root, iter(parents_of(root)))]
         while walks:
             place, others = walks[-1]
             if place not in number:
@@ -218,7 +218,7 @@ def _groups(places: Iterable[int], parents: _Edges) -> Iterator[list[int]]:
                 if other not in left:
                     continue
                 if other not in number:
-                    walks.append((other, iter(parents.of(other))))
+                    walks.append((other, iter(parents_of(other))))
                     break
                 if other in on_path:
                     lowest[place] = min(lowest[place], number[other])

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.excerpt import Cut, Excerpt, Graph, choose, gather, reach, reverse
+from headwater.analysis.excerpt import Cut, Excerpt, Graph, choose, gather, reach
 from headwater.analysis.layout import PITCH, WIDTH, lay_out
 from headwater.analysis.mesh import package_of
 from headwater.errors import NotKnown
@@ -26,9 +26,11 @@ from headwater.observatory.lineage import (
     Held,
     LineageMemory,
     Moment,
+    Numbered,
     Shelf,
     identify,
     name_of,
+    number_estate,
     open_estate,
     scope_of,
 )
@@ -76,6 +78,7 @@ class FoundLineage:
     """The lineage that was meant, the node in its middle, and the nodes that may be shown, by number."""
 
     estate: Estate
+    nodes: Numbered
     sentence: str
     focus: FoundNode | None
     shown: bytes
@@ -117,12 +120,13 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
             ref=asked.ref, account=asked.account, project=asked.project, environment=asked.environment, at=asked.at
         )
         focus = find_node(observatory, tx, node)
-        held = focus.estate.held
+        nodes = number_estate(observatory.lineage, focus.estate)
         return FoundLineage(
             estate=focus.estate,
             sentence=focus.sentence,
             focus=focus,
-            shown=_list_shown(focus.estate, held.keys(), with_tests=asked.with_tests),
+            nodes=nodes,
+            shown=_list_shown(nodes, nodes.scopes, with_tests=asked.with_tests),
         )
     places = list_asked_places(observatory, tx, asked.account)
     choices = choose_places(places, asked.project, asked.environment)
@@ -133,22 +137,25 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
         raise NotKnown("No lineage is stored." if asked.at is None else "No lineage is stored of that time.", hint=hint)
     first = choices[0].place
     estate = open_estate(shelf, first)
+    nodes = number_estate(observatory.lineage, estate)
     wanted = [choice.place.scope for choice in choices if choice.place.account_key == first.account_key]
     return FoundLineage(
         estate=estate,
         sentence=choices[0].sentence,
         focus=None,
-        shown=_list_shown(estate, wanted, with_tests=asked.with_tests),
+        nodes=nodes,
+        shown=_list_shown(nodes, wanted, with_tests=asked.with_tests),
     )
 
 
-def _list_shown(estate: Estate, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
+def _list_shown(nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
     wanted = frozenset(scopes)
+    are_wanted = [scope in wanted for scope in nodes.scopes]
     return bytes(
-        scope_of(address) in wanted
-        and (with_tests or address.unique_id.partition(".")[0] not in _TESTS)
-        and estate.row(address) is not None
-        for address in estate.lineage.nodes
+        [
+            row is not None and are_wanted[scope] and (with_tests or row.resource_type not in _TESTS)
+            for scope, row in zip(nodes.scope_numbers, nodes.rows, strict=True)
+        ]
     )
 
 
@@ -166,8 +173,7 @@ def _draw(
     tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion, etag: str
 ) -> tuple[LineageReport, Excerpt]:
     lineage = found.estate.lineage
-    parents = lineage.list_parents()
-    graph = Graph(parents, reverse(parents), found.shown)
+    graph = Graph(found.nodes.parents, found.nodes.children, found.shown)
     focus = lineage.number(found.focus.address) if found.focus is not None else None
     path = [number for number in map(found.number, asked.path) if number is not None]
     cut = Cut(
@@ -179,7 +185,7 @@ def _draw(
     )
     chosen = choose(graph, cut)
     collapse = asked.collapse or ("folder" if len(chosen) > _CROWD else "none")
-    names = _name_groups(tx, memory, found.estate, chosen, collapse)
+    names = _name_groups(tx, memory, found, chosen, collapse)
     kept = {focus, *path, *cut.more}
     groups = {node: name for node, name in names.items() if name not in asked.opened and node not in kept}
     excerpt = gather(graph, chosen, groups)
@@ -205,9 +211,11 @@ def _report(
     )
     number = {node: place for place, members in enumerate(excerpt.members) for node in members}
     firsts = [lineage.nodes[members[0]] for members in excerpt.members]
-    rows = [estate.row(address) for address in firsts]
+    rows = [found.nodes.rows[members[0]] for members in excerpt.members]
     types = sorted({row.resource_type for row in rows if row is not None})
-    scopes = {scope_of(address): place for place, address in enumerate({scope_of(one): one for one in firsts}.values())}
+    numbers = [found.nodes.scope_numbers[members[0]] for members in excerpt.members]
+    places = {scope: place for place, scope in enumerate(dict.fromkeys(numbers))}
+    kinds = {kind: place for place, kind in enumerate(types)}
     return LineageReport(
         etag=etag,
         sentence=found.sentence,
@@ -223,7 +231,7 @@ def _report(
         focus=None if focus is None else number[focus],
         path=tuple(number[node] for node in path),
         reached=tuple(sorted({number[node] for node in reached if node in number})),
-        places=tuple(_place(estate.held[scope]) for scope in scopes),
+        places=tuple(_place(estate.held[found.nodes.scopes[scope]]) for scope in places),
         resource_types=tuple(types),
         unique_ids=tuple(
             address.unique_id if name is None else None
@@ -234,8 +242,8 @@ def _report(
             for name, row, address in zip(excerpt.group_names, rows, firsts, strict=True)
         ),
         counts=tuple(map(len, excerpt.members)),
-        place_numbers=tuple(scopes[scope_of(address)] for address in firsts),
-        resource_type_numbers=tuple(types.index(row.resource_type) if row is not None else -1 for row in rows),
+        place_numbers=tuple([places[scope] for scope in numbers]),
+        resource_type_numbers=tuple(kinds[row.resource_type] if row is not None else -1 for row in rows),
         x=tuple(layout.x),
         y=tuple(layout.y),
         hidden_parents=excerpt.hidden_parents,
@@ -259,30 +267,32 @@ def _place(held: Held) -> LineagePlace:
 
 
 def _name_groups(
-    tx: Connection, memory: LineageMemory, estate: Estate, chosen: Iterable[int], collapse: str
+    tx: Connection, memory: LineageMemory, found: FoundLineage, chosen: Sequence[int], collapse: str
 ) -> dict[int, str]:
     """Name the group of each node that is in one: folders with their project where there are several."""
-    addresses = {node: estate.lineage.nodes[node] for node in chosen}
-    packages = {node: package_of(address.unique_id) for node, address in addresses.items()}
+    if collapse == "none":
+        return {}
+    nodes = found.nodes
+    rows = {node: row for node in chosen if (row := nodes.rows[node]) is not None}
+    if collapse == "group":
+        return {node: row.group for node, row in rows.items() if row.group}
+    packages = {node: package_of(row.unique_id) for node, row in rows.items()}
     if collapse == "project":
         return packages
-    if collapse == "group":
-        rows = {node: estate.row(address) for node, address in addresses.items()}
-        return {node: row.group for node, row in rows.items() if row is not None and row.group}
-    if collapse != "folder":
-        return {}
-    folders = {scope: _read_folders(tx, memory, held) for scope, held in estate.held.items()}
+    folders = [_read_folders(tx, memory, found.estate.held.get(scope)) for scope in nodes.scopes]
     several = len(set(packages.values())) > 1
     named = {}
-    for node, address in addresses.items():
-        row = estate.row(address)
-        folder = folders[scope_of(address)].get(row.node_key) if row is not None else None
+    for node, row in rows.items():
+        folder = folders[nodes.scope_numbers[node]].get(row.node_key)
         if folder:
             named[node] = f"{packages[node]}: {folder}" if several else folder
     return named
 
 
-def _read_folders(tx: Connection, memory: LineageMemory, held: Held) -> Mapping[int, str]:
+def _read_folders(tx: Connection, memory: LineageMemory, held: Held | None) -> Mapping[int, str]:
+    if held is None:
+        return {}
+
     def read() -> dict[int, str]:
         wanted = [(row.node_key, row.version) for row in held.rows.values() if row.resource_type not in _TESTS]
         paths = read_paths(tx, held.manifest.account_key, wanted)

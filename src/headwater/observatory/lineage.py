@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.excerpt import Excerpt
+from headwater.analysis.excerpt import Excerpt, reverse
 from headwater.analysis.lineage import Lineage
 from headwater.analysis.mesh import ProjectLineage, join_projects, package_of
 from headwater.model.lineage import NodeAddress
@@ -65,6 +65,17 @@ class _Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbered:
+    """The nodes of a graph as lists, by their places in it: parents, children, scopes, and rows where known."""
+
+    parents: list[list[int]]
+    children: list[list[int]]
+    scopes: list[Scope]
+    scope_numbers: list[int]
+    rows: list[LineageRow | None]
+
+
+@dataclass(frozen=True, slots=True)
 class LineageMemory:
     """What was read of manifests, which never change, and what was made of them: graphs, and where they are drawn.
 
@@ -73,10 +84,11 @@ class LineageMemory:
 
     manifests: Remembered[_Contents] = field(default_factory=lambda: Remembered(16))
     graphs: Remembered[_Joined] = field(default_factory=lambda: Remembered(8))
+    numbered: Remembered[Numbered] = field(default_factory=lambda: Remembered(8))
     folders: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
     views: Remembered[tuple[LineageReport, Excerpt]] = field(default_factory=lambda: Remembered(8))
     states: Remembered[LineageStates] = field(default_factory=lambda: Remembered(8))
-    glances: Remembered[Mapping[NodeAddress, Glance]] = field(default_factory=lambda: Remembered(4))
+    glances: Remembered[Sequence[Glance]] = field(default_factory=lambda: Remembered(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +187,31 @@ def open_estate(shelf: Shelf, place: PlaceRow) -> Estate:
         held={held.place.scope: held for held in found},
         identity=key,
     )
+
+
+def number_estate(memory: LineageMemory, estate: Estate) -> Numbered:
+    """Give the nodes of an estate as lists, remembered with its manifests."""
+    return memory.numbered.get(estate.identity, lambda: _number(estate))
+
+
+def _number(estate: Estate) -> Numbered:
+    lineage = estate.lineage
+    parents = lineage.list_parents()
+    numbers: dict[tuple[int, int, int], int] = {}
+    rows: list[Mapping[str, LineageRow]] = []
+    scope_numbers: list[int] = []
+    found: list[LineageRow | None] = []
+    for address in lineage.nodes:
+        account_key, project_id, environment_id, unique_id = address
+        place = (account_key, project_id, environment_id)
+        number = numbers.get(place, -1)
+        if number < 0:
+            number = numbers[place] = len(numbers)
+            held = estate.held.get(Scope(*place))
+            rows.append({} if held is None else held.rows)
+        scope_numbers.append(number)
+        found.append(rows[number].get(unique_id))
+    return Numbered(parents, reverse(parents), [Scope(*place) for place in numbers], scope_numbers, found)
 
 
 def _join(found: Iterable[Held]) -> _Joined:

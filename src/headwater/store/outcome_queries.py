@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and
 
 from headwater.model.outcome import GOOD, Outcome
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
-from headwater.store.writing import chunks
+from headwater.store.writing import Scope, chunks
 
 CI_JOB_TYPE = "ci"
 
@@ -36,17 +36,33 @@ def list_latest_outcomes(
     found: dict[str, Outcome] = {}
     for chunk in chunks(node_keys):
         for results in (freshness_results, executions):
-            told, others = _read_newest(tx, account_key, results, chunk, until)
+            told, others = _read_newest(tx, account_key, results, nodes.c.node_key.in_(chunk), until)
             told += [outcome for key in others for outcome in _each(tx, _history(results, account_key, key, until, 1))]
-            for outcome in told:
-                known = found.get(outcome.unique_id)
-                if known is None or (outcome.at, outcome.invocation_key) > (known.at, known.invocation_key):
-                    found[outcome.unique_id] = outcome
+            _keep_newest(found, told)
     return found
 
 
+def list_place_outcomes(tx: Connection, scope: Scope, until: datetime) -> dict[str, Outcome]:
+    """Give what happened last to each node of a project and environment up to a moment, by unique_id."""
+    account_key = scope.account_key
+    place = and_(nodes.c.project_id == scope.project_id, nodes.c.environment_id == scope.environment_id)
+    found: dict[str, Outcome] = {}
+    for results in (freshness_results, executions):
+        told, others = _read_newest(tx, account_key, results, place, until)
+        told += [outcome for key in others for outcome in _each(tx, _history(results, account_key, key, until, 1))]
+        _keep_newest(found, told)
+    return found
+
+
+def _keep_newest(found: dict[str, Outcome], told: Iterable[Outcome]) -> None:
+    for outcome in told:
+        known = found.get(outcome.unique_id)
+        if known is None or (outcome.at, outcome.invocation_key) > (known.at, known.invocation_key):
+            found[outcome.unique_id] = outcome
+
+
 def _read_newest(
-    tx: Connection, account_key: int, results: Table, node_keys: Iterable[int], until: datetime
+    tx: Connection, account_key: int, results: Table, which: ColumnElement[bool], until: datetime
 ) -> tuple[list[Outcome], list[int]]:
     """Read the newest results of nodes, and give the keys of those whose newest does not tell of the environment.
 
@@ -58,7 +74,7 @@ def _read_newest(
     )
     query = _select(results, account_key, nodes.c.node_key, _tells_of_environment().label("is_told")).where(
         nodes.c.account_key == account_key,
-        nodes.c.node_key.in_(list(node_keys)),
+        which,
         results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
     )
     rows = tx.execute(query).all()

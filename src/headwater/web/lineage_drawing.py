@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
 
-LONGEST_LABEL = 24
+_CHARACTER_WIDTH = 6.3
 STEPS = {"age": (3600, 21_600, 86_400, 259_200), "duration": (1, 10, 60, 600)}
 """Where one shade ends and the next begins, in seconds."""
 STEP_WORDS = {
@@ -110,6 +110,7 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
     said = [view.names[number], say_count(view.counts[number], "node") if unique_id is None else kind, state]
     said += [f"ran {_short(age)} ago"] if age is not None else []
     said += [f"took {say_span(elapsed)}"] if elapsed is not None else []
+    figure = _short(elapsed if asked.colour == "duration" else age)
     return Box(
         number=number,
         x=view.x[number],
@@ -117,9 +118,9 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
         width=view.node_width,
         height=height,
         outline=draw_outline(kind if unique_id is not None else "", view.node_width, height),
-        label=_fit(view.names[number], LONGEST_LABEL),
+        label=_fit(view.names[number], view.node_width - 42 - _CHARACTER_WIDTH * len(figure)),
         under="" if unique_id is not None else say_count(view.counts[number], "node"),
-        figure=_short(elapsed if asked.colour == "duration" else age),
+        figure=figure,
         title=", ".join(said),
         href=node_link(unique_id, place.account, place.project_id, place.environment_id)
         if unique_id is not None
@@ -185,7 +186,8 @@ def _pieces(states: LineageStates, number: int, width: int) -> Iterator[Piece]:
         x += share
 
 
-def _fit(label: str, most: int) -> str:
+def _fit(label: str, room: float) -> str:
+    most = int(room / _CHARACTER_WIDTH)
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 

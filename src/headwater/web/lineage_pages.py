@@ -70,9 +70,20 @@ def lineage_page(request: Request[Any, Any, Any]) -> Response[str]:
         parents=parents,
         children=children,
         seen=seen,
+        chosen_accounts=[(account.account, account.account) for account in accounts],
+        chosen_projects=_list_projects(view, asked),
         bad={state: count for state, count in seen.items() if state not in GOOD_STATES},
         palette=LIGHT,
     )
+
+
+def _list_projects(view: LineageReport, asked: LineageRequest) -> list[tuple[str, str]]:
+    """List the projects to choose from; the one that is asked for is among them as it was written."""
+    known = {str(place.project_id): place.project_name or str(place.project_id) for place in view.places}
+    given = asked.given.get("project")
+    if given and given not in known:
+        known = {given: given}
+    return [("", "all"), *sorted(known.items(), key=lambda item: item[1])]
 
 
 @get("/lineage.svg", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)

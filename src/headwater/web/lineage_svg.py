@@ -35,7 +35,9 @@ class Palette:
         """Give what a node is filled with: a tint of what is bad, or a shade."""
         if shade is not None:
             return self.paper if shade > 4 else _mix(self.accent, self.raised, _SHADES[shade])
-        return _mix(self.of_look(look), self.raised, _TINT) if look in {"error", "warn", "late"} else self.raised
+        if look in {"error", "warn", "late"}:
+            return _mix(self.of_look(look), self.raised, _TINT)
+        return self.paper if look in {"skipped", "unknown"} else self.raised
 
     def stroke(self, look: str, shade: int | None) -> str:
         """Give the outline of a node."""

@@ -129,7 +129,8 @@ function listenToControls() {
       bringPage();
       return;
     }
-    go(changed({ [name]: value, ...(name === "collapse" ? { opened: null } : {}) }), { anchor: stage.view?.graph.focus !== null ? stage.view?.graph.unique_ids[stage.view.graph.focus] : null });
+    if (name === "account") { go(new URLSearchParams({ account: value })); return; }
+    go(changed({ [name]: value, ...(name === "project" ? { ref: null, more: null, opened: null, path: null, reach: null } : {}), ...(name === "collapse" ? { opened: null } : {}) }), { anchor: stage.view?.graph.focus !== null ? stage.view?.graph.unique_ids[stage.view.graph.focus] : null });
   });
   form.addEventListener("submit", (event) => { event.preventDefault(); go(changed({ ref: form.elements.ref.value, more: null, path: null, reach: null })); });
   const place = () => Object.fromEntries(["account", "project", "environment", "at"].filter((name) => query.get(name)).map((name) => [name, query.get(name)]));

@@ -2,7 +2,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const BEGINNINGS = new Set(["source"]), ENDS = new Set(["exposure", "metric", "semantic_model", "saved_query"]);
 const PILL = "M8 -10H16A10 10 0 0 1 16 10H8A10 10 0 0 1 8 -10Z";
-const LONGEST = 24;
+const CHARACTER = 6.3;
 
 export function make(name, attributes = {}, ...inside) {
   const element = document.createElementNS(SVG, name);
@@ -41,7 +41,7 @@ export function node(view, i, colour, marks) {
   const wide = view.graph.node_width, tall = view.height(i), isGroup = view.isGroup(i), look = view.looks[i];
   const name = view.graph.names[i], title = view.title(i), isFocus = i === view.graph.focus;
   const classes = ["node", `n-${look}`];
-  const shade = view.shade(i, colour);
+  const shade = view.shade(i, colour), figure = view.figure(i, colour);
   if (shade !== null) classes.push(`shade-${shade}`);
   for (const [is, word] of [[isGroup, "group"], [isFocus, "is-focus"], [view.onPath.has(i), "on-path"], [view.reached.has(i), "reached"]]) if (is) classes.push(word);
   const mark = make("g", { class: "mark", transform: "translate(10 8)" }, marks[look].cloneNode(true));
@@ -49,8 +49,8 @@ export function node(view, i, colour, marks) {
     class: classes.join(" "), href: hrefOf(view, i), transform: `translate(${view.x[i]} ${view.y[i]})`, "aria-label": title,
     "data-number": i, tabindex: -1,
   }, make("title", {}, title), make("path", { class: "outline", d: outline(view.kind(i), wide, tall) }), mark,
-  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name),
-  make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, view.figure(i, colour)));
+  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 42 - CHARACTER * figure.length)),
+  make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, figure));
   if (isGroup) {
     link.append(make("text", { class: "figure", x: 28, y: 35 }, `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`));
     let x = 12;
@@ -71,6 +71,11 @@ function handle(view, i, x, count, what) {
   return make("a", { class: "more", transform: at, "data-more": i, tabindex: -1, href: "#", "aria-label": `Show ${count} more ${what} of ${view.graph.names[i]}` },
     make("rect", { class: "hit", y: -12, width: 26, height: 24 }), make("path", { class: "outline", d: PILL }),
     make("text", { x: 12, y: 4, "text-anchor": "middle" }, `+${count}`));
+}
+
+function fit(name, room) {
+  const most = Math.floor(room / CHARACTER);
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }
 
 export function hrefOf(view, i) {

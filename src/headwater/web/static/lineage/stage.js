@@ -46,7 +46,7 @@ export class Stage {
   opening() {
     const { width, height } = this.view.graph;
     const k = Math.min(1, (this.width - 2 * PAD) / Math.max(width, 1), (this.height - 2 * PAD) / Math.max(height, 1));
-    if (k >= 0.62) return { k, x: -(this.width / k - width) / 2, y: -(this.height / k - height) / 2 };
+    if (k >= 0.78) return { k, x: -(this.width / k - width) / 2, y: -(this.height / k - height) / 2 };
     const first = this.view.first();
     return this.centred(first, this.width < 600 ? 0.8 : 1);
   }
