@@ -35,10 +35,12 @@ def make_manifest(template: dict[str, Any], count: int, package: str = "estate")
         layer = 1 + number * len(LAYERS) // max(models, 1)
         kind = LAYERS[layer - 1]
         area = AREAS[random.randrange(len(AREAS))]
-        name = f"{ {'staging': 'stg', 'intermediate': 'int', 'marts': 'fct', 'reports': 'rpt'}[kind]}_{area}_{number:05}"
+        name = (
+            f"{ {'staging': 'stg', 'intermediate': 'int', 'marts': 'fct', 'reports': 'rpt'}[kind] }_{area}_{number:05}"
+        )
         unique_id = f"model.{package}.{name}"
         path = f"models/{kind}/{area}/part_{number // 40 % max(models // 2000, 1):02}/{name}.sql"
-        parents = _choose_parents(random, layers, layer, len(layers[layer]))
+        parents = _choose_parents(random, layers, layer, len(layers[layer]), models // len(LAYERS) + 1)
         found["nodes"][unique_id] = _like(model, unique_id, package, path) | _code(name, parents, found)
         layers[layer].append(unique_id)
     for number in range(count // 50):
@@ -47,7 +49,9 @@ def make_manifest(template: dict[str, Any], count: int, package: str = "estate")
         found["exposures"][unique_id] = _like(exposure, unique_id, package, "models/boards.yml") | {
             "depends_on": {"macros": [], "nodes": list(parents)}
         }
-    edges = {name: node.get("depends_on", {}).get("nodes", []) for part in found.values() for name, node in part.items()}
+    edges = {
+        name: node.get("depends_on", {}).get("nodes", []) for part in found.values() for name, node in part.items()
+    }
     children: dict[str, list[str]] = {name: [] for name in edges}
     for name, parents_ in edges.items():
         for parent in parents_:
@@ -75,13 +79,13 @@ def make_results(template: dict[str, Any], manifest: dict[str, Any], number: int
     return json.dumps(template | {"metadata": template["metadata"] | identity, "results": told}).encode()
 
 
-def _choose_parents(random: Random, layers: list[list[str]], layer: int, place: int) -> tuple[str, ...]:
+def _choose_parents(random: Random, layers: list[list[str]], layer: int, place: int, size: int) -> tuple[str, ...]:
     """Choose parents near the place of a node in the layer before, now and then one from further back."""
     chosen = set()
     for _ in range(random.choice((1, 1, 1, 2, 2, 3))):
         before = layers[layer - 1] if random.random() < 0.9 else layers[random.randrange(layer)]
         before = before or layers[0]
-        near = place * len(before) // max(len(layers[layer]) + 1, 1)
+        near = place * len(before) // max(size, 1)
         chosen.add(before[min(max(near + random.randint(-6, 6), 0), len(before) - 1)])
     return tuple(sorted(chosen))
 

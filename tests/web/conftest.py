@@ -101,6 +101,8 @@ def door(observatory: Observatory) -> Door:
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
+        get_lineage=lambda _asked: web_node_reports.make_lineage(),
+        get_lineage_states=lambda _asked: web_node_reports.make_lineage_states(),
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment

@@ -9,7 +9,7 @@ from headwater.observatory import access
 
 PATHS = (
     "/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/accounts/acme",
-    "/catalog", "/nodes?ref=fct_orders",
+    "/catalog", "/nodes?ref=fct_orders", "/lineage", "/lineage?colour=age",
 )  # fmt: skip
 LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from web_reports import NOW
 
+from headwater.observatory.lineage_reports import LineagePlace, LineageReport, LineageStates
 from headwater.observatory.node_reports import (
     CatalogReport,
     ChangesReport,
@@ -128,6 +129,60 @@ def make_impact(name: str = "fct_orders", **changes) -> ImpactReport:
         "as_of": NOW,
     }
     return ImpactReport(**facts | changes)
+
+
+def make_lineage(**changes) -> LineageReport:
+    """A source, a model that reads it and one in the middle that failed, and a folder of two."""
+    place = LineagePlace(
+        account="acme", project_id=3, project_name="Storefront", environment_id=4, environment_name="Production"
+    )
+    facts = {
+        "etag": "view-1",
+        "sentence": "Production of Storefront answers: it is production, and no environment was named.",
+        "collapse": "folder",
+        "total": 9,
+        "shown": 5,
+        "node_width": 208,
+        "node_height": 28,
+        "group_height": 48,
+        "pitch": 264,
+        "width": 1000,
+        "height": 120,
+        "focus": 2,
+        "path": (0, 1, 2),
+        "reached": (1, 2, 3),
+        "places": (place,),
+        "resource_types": ("model", "source"),
+        "unique_ids": ("source.storefront.shop.orders", "model.storefront.stg", "model.storefront.fct_orders", None),
+        "names": ("orders", "stg_<script>", "fct_orders", "models/marts"),
+        "counts": (1, 1, 1, 2),
+        "place_numbers": (0, 0, 0, 0),
+        "resource_type_numbers": (1, 0, 0, 0),
+        "x": (0, 264, 528, 792),
+        "y": (10, 10, 10, 0),
+        "hidden_parents": (0, 1, 0, 0),
+        "hidden_children": (0, 2, 0, 0),
+        "sources": (0, 1, 2, 0),
+        "targets": (1, 2, 3, 3),
+        "bends": {0: (70, 80)},
+        "notes": (),
+    }
+    return LineageReport(**facts | changes)
+
+
+def make_lineage_states(**changes) -> LineageStates:
+    """The states of that lineage."""
+    facts = {
+        "of": "view-1",
+        "etag": "states-1",
+        "states": ("failed", "stale", "healthy", "unknown"),
+        "state_numbers": (1, 2, 0, 0),
+        "state_counts": {3: {"failed": 1, "healthy": 1}},
+        "ran_at": (int(NOW.timestamp()) - 7200, int(NOW.timestamp()) - 60, int(NOW.timestamp()) - 60, None),
+        "elapsed_seconds": (None, 4.2, 41.0, 700.0),
+        "as_of": NOW,
+    }
+    return LineageStates(**facts | changes)
 
 
 def make_catalog(limit: int = 50, offset: int = 0, **changes) -> CatalogReport:

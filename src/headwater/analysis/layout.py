@@ -55,8 +55,8 @@ class _Mesh:
 def lay_out(heights: Sequence[int], sources: Sequence[int], targets: Sequence[int]) -> Layout:
     """Lay out nodes, given by their heights, and the edges from `sources` to `targets`, given by numbers of nodes.
 
-    An edge leads to a layer further right; of those that close a circle, some lead back, by the order of the nodes. No two nodes overlap. Nodes without any edge
-    stand in rows under the others.
+    An edge leads to a layer further right; of those that close a circle, some lead back, by the order of the nodes. No
+    two nodes overlap. Nodes without any edge stand in rows under the others.
     """
     before, after = _link(len(heights), sources, targets)
     _break_circles(before, after)

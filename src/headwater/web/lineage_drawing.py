@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
 
 _CHARACTER_WIDTH = 6.3
+_BOLD_WIDTH = 7.1
 STEPS = {"age": (3600, 21_600, 86_400, 259_200), "duration": (1, 10, 60, 600)}
 """Where one shade ends and the next begins, in seconds."""
 STEP_WORDS = {
@@ -110,7 +111,9 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
     said = [view.names[number], say_count(view.counts[number], "node") if unique_id is None else kind, state]
     said += [f"ran {_short(age)} ago"] if age is not None else []
     said += [f"took {say_span(elapsed)}"] if elapsed is not None else []
-    figure = _short(elapsed if asked.colour == "duration" else age)
+    figure = (
+        "" if unique_id is None and asked.colour == "state" else _short(elapsed if asked.colour == "duration" else age)
+    )
     return Box(
         number=number,
         x=view.x[number],
@@ -118,7 +121,9 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
         width=view.node_width,
         height=height,
         outline=draw_outline(kind if unique_id is not None else "", view.node_width, height),
-        label=_fit(view.names[number], view.node_width - 42 - _CHARACTER_WIDTH * len(figure)),
+        label=_fit(
+            view.names[number], view.node_width - 42 - _CHARACTER_WIDTH * len(figure), is_group=unique_id is None
+        ),
         under="" if unique_id is not None else say_count(view.counts[number], "node"),
         figure=figure,
         title=", ".join(said),
@@ -186,9 +191,12 @@ def _pieces(states: LineageStates, number: int, width: int) -> Iterator[Piece]:
         x += share
 
 
-def _fit(label: str, room: float) -> str:
-    most = int(room / _CHARACTER_WIDTH)
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+def _fit(label: str, room: float, *, is_group: bool) -> str:
+    """Cut a label to the room there is: a node's at its end, a folder's, which is bold, at its beginning."""
+    most = int(room / (_BOLD_WIDTH if is_group else _CHARACTER_WIDTH))
+    if len(label) <= most:
+        return label
+    return f"…{label[1 - most :]}" if is_group else f"{label[: most - 1]}…"
 
 
 def _short(seconds: float | None) -> str:

@@ -2,7 +2,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const BEGINNINGS = new Set(["source"]), ENDS = new Set(["exposure", "metric", "semantic_model", "saved_query"]);
 const PILL = "M8 -10H16A10 10 0 0 1 16 10H8A10 10 0 0 1 8 -10Z";
-const CHARACTER = 6.3;
+const CHARACTER = 6.3, BOLD = 7.1;
 
 export function make(name, attributes = {}, ...inside) {
   const element = document.createElementNS(SVG, name);
@@ -49,7 +49,7 @@ export function node(view, i, colour, marks) {
     class: classes.join(" "), href: hrefOf(view, i), transform: `translate(${view.x[i]} ${view.y[i]})`, "aria-label": title,
     "data-number": i, tabindex: -1,
   }, make("title", {}, title), make("path", { class: "outline", d: outline(view.kind(i), wide, tall) }), mark,
-  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 42 - CHARACTER * figure.length)),
+  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 42 - CHARACTER * figure.length, isGroup)),
   make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, figure));
   if (isGroup) {
     link.append(make("text", { class: "figure", x: 28, y: 35 }, `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`));
@@ -73,9 +73,10 @@ function handle(view, i, x, count, what) {
     make("text", { x: 12, y: 4, "text-anchor": "middle" }, `+${count}`));
 }
 
-function fit(name, room) {
-  const most = Math.floor(room / CHARACTER);
-  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
+function fit(name, room, isGroup) {
+  const most = Math.floor(room / (isGroup ? BOLD : CHARACTER));
+  if (name.length <= most) return name;
+  return isGroup ? `…${name.slice(1 - most)}` : `${name.slice(0, most - 1)}…`;
 }
 
 export function hrefOf(view, i) {

@@ -36,6 +36,7 @@ export class Stage {
   show(view, colour, camera) {
     Object.assign(this, { view, colour, current: -1, lit: null });
     this.clear();
+    this.svg.classList.toggle("dense", view.sources.length > 300);
     this.camera = camera ?? this.opening();
     this.limit();
     this.paintMap();

@@ -65,7 +65,7 @@ export class View {
   place(i) { return this.graph.places[this.graph.place_numbers[i]]; }
   age(i) { const at = this.states.ran_at[i]; return at === null ? null : Math.max(this.now - at, 0); }
   took(i) { return this.states.elapsed_seconds[i]; }
-  figure(i, colour) { return short(colour === "duration" ? this.took(i) : this.age(i)); }
+  figure(i, colour) { return this.isGroup(i) && colour === "state" ? "" : short(colour === "duration" ? this.took(i) : this.age(i)); }
 
   shade(i, colour) {
     if (colour === "state") return null;

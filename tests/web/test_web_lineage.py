@@ -1,0 +1,345 @@
+"""The explorer of the lineage over a simulated dbt Cloud, in a real browser: found, walked, opened, saved, and read without scripts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import urllib3
+from axe_playwright_python.sync_playwright import Axe
+
+from cloud import running_cloud, serving, watching
+from conftest import Site
+from headwater.observatory import access
+from headwater.observatory.access import Role
+from headwater.observatory.syncing import sync_accounts
+from headwater.web import lineage_svg
+
+STATIC = Path(lineage_svg.__file__).parent / "static"
+ORDERS = "model.storefront.fct_orders"
+SECOND = "account=second"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Two accounts of which two days were copied."""
+    with running_cloud(days=2) as cloud, watching(cloud, tmp_path_factory.mktemp("explorer"), days=2) as observatory:
+        sync_accounts(observatory)
+        with serving(observatory) as url, urllib3.PoolManager() as pool:
+            yield observatory, Site(urlsplit(url).port, pool)
+
+
+@pytest.fixture(scope="module")
+def token(world):
+    return access.create_token(world[0], "reader", Role.VIEWER)[1].reveal()
+
+
+@pytest.fixture
+def opened(browser, world):
+    """A window of somebody who is logged in; what the browser complains about fails the test."""
+    observatory, site = world
+    contexts, complaints = [], []
+
+    def open_window(width=1280, scheme="light", **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        context.set_default_timeout(20_000)
+        window = context.new_page()
+        window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        window.on("pageerror", lambda error: complaints.append(str(error)))
+        window.goto(f"{site.url}/login")
+        window.fill("#link", access.create_login_link(observatory).reveal())
+        window.click("text=Log in")
+        window.wait_for_url(f"{site.url}/")
+        return window
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def show(window, site, query: str) -> None:
+    window.goto(f"{site.url}/lineage?{query}")
+    window.wait_for_function("document.documentElement.dataset.view !== undefined")
+
+
+def names(window) -> set[str]:
+    """The names of the nodes that are drawn."""
+    return set(window.locator("a.node").evaluate_all("all => all.map(one => one.ariaLabel.split(', ')[0])"))
+
+
+def asked(window) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(window.url).query).items()}
+
+
+def test_from_a_search_to_a_picture_that_its_link_brings_back(world, opened):
+    """Search, put in the middle, show more, colour, draw folders as one; the link alone shows the same again."""
+    _, site = world
+    window = opened()
+    show(window, site, SECOND)
+    window.keyboard.press("/")
+    window.keyboard.type("fct_ord", delay=10)
+    window.locator("#found li", has_text="fct_orders").first.wait_for()
+    window.keyboard.press("ArrowDown")
+    window.keyboard.press("Enter")
+    window.wait_for_function("document.querySelector('.node.is-focus')")
+
+    assert asked(window)["ref"] == ORDERS
+    first = names(window)
+    assert {"fct_orders", "stg_shop__orders"} <= first
+    assert window.inner_text("h1").startswith("fct_orders, with ")
+
+    before = len(first)
+    window.select_option("#depth", "3")
+    window.wait_for_function(
+        f"Number(document.querySelector('#explorer').nextElementSibling && document.querySelectorAll('#table-twin tbody tr').length) > {before}"
+    )
+    window.select_option("#colour", "duration")
+    window.locator(".legend", has_text="under 10 s").wait_for()
+    assert window.locator("a.node[class*='shade-']").count() == window.locator("a.node").count()
+    window.select_option("#collapse", "folder")
+    window.locator("a.node.group").first.wait_for()
+    window.wait_for_function("location.search.includes('view=') || true")
+    window.locator("#table-twin", has_text="show nodes").wait_for()
+
+    link, shown, sentence = window.url, names(window), window.inner_text("h1")
+    again = opened()
+    again.goto(link)
+    again.wait_for_function("document.documentElement.dataset.view !== undefined")
+    assert names(again) == shown
+    assert again.inner_text("h1") == sentence
+    assert again.locator("#colour").input_value() == "duration"
+
+
+def test_the_link_keeps_what_is_looked_at(world, opened):
+    """Dragging and zooming are in the address, and a reload shows the same part at the same size."""
+    _, site = world
+    window = opened()
+    show(window, site, f"{SECOND}&collapse=none")
+    box = window.locator("#stage").bounding_box()
+    window.mouse.move(box["x"] + 300, box["y"] + 300)
+    window.mouse.down()
+    window.mouse.move(box["x"] + 120, box["y"] + 180, steps=5)
+    window.mouse.up()
+    window.click("text=+ >> visible=true")
+    window.wait_for_function("location.search.includes('view=')")
+    window.wait_for_timeout(400)
+    kept = asked(window)["view"]
+    transform = window.locator("#stage > svg > g").get_attribute("transform")
+    window.reload()
+    window.wait_for_function("document.documentElement.dataset.view !== undefined")
+
+    assert asked(window)["view"] == kept
+    assert numbers(window.locator("#stage > svg > g").get_attribute("transform")) == pytest.approx(
+        numbers(transform), abs=3
+    )
+
+
+def test_a_group_opens_and_a_node_shows_its_neighbours(world, opened):
+    """A click on a folder shows its nodes, one on +n what is hidden beside a node."""
+    _, site = world
+    window = opened()
+    show(window, site, f"{SECOND}&collapse=folder")
+    group = window.locator("a.node.group").first
+    name = group.get_attribute("aria-label").split(", ")[0]
+    group.click()
+    window.wait_for_url(re.compile("opened="))
+    window.wait_for_function(
+        f"![...document.querySelectorAll('a.node.group')].some(one => one.ariaLabel.startsWith({json.dumps(name + ',')}))"
+    )
+    assert asked(window)["opened"] == name
+
+    show(window, site, f"ref={ORDERS}&depth=1")
+    before = names(window)
+    window.locator("a.more").first.click()
+    window.wait_for_url(re.compile("more="))
+    window.wait_for_function(f"document.querySelectorAll('a.node').length > {len(before)}")
+    assert before < names(window)
+
+
+def test_the_keyboard_walks_the_lines_and_opens_a_node(world, opened):
+    """Arrows go to parents and children, f puts a node in the middle, Enter opens its page; the focus is seen."""
+    _, site = world
+    window = opened()
+    show(window, site, f"ref={ORDERS}")
+    window.locator("#stage").focus()
+    window.keyboard.press("ArrowRight")
+    assert focused(window) == "fct_orders"
+    window.keyboard.press("ArrowLeft")
+    parent = focused(window)
+    assert parent in {"stg_shop__orders", "int_order_totals", "int_payments_by_order", "int_refunds_by_order"}
+    assert window.evaluate("getComputedStyle(document.activeElement.querySelector('.outline')).strokeWidth") == "3px"
+    window.keyboard.press("ArrowDown")
+    assert focused(window) != parent
+    window.keyboard.press("f")
+    window.wait_for_function(
+        "!document.querySelector('#stage').classList.contains('is-busy') && !document.activeElement.ariaLabel?.startsWith('fct_orders')"
+    )
+    middle = window.locator("a.node.is-focus").get_attribute("aria-label").split(", ")[0]
+    assert middle != "fct_orders"
+    window.locator("a.node.is-focus").focus()
+    window.keyboard.press("Enter")
+    window.wait_for_url(re.compile("/nodes"))
+    assert window.locator("#lineage-graph a.node.is-focus").count() == 1
+
+
+def test_a_cause_path_and_what_it_reaches_are_drawn(world, opened):
+    """An address with a path shows its steps however far away they are, and tints what the cause reaches."""
+    _, site = world
+    window = opened()
+    path = "source.storefront.shop.orders|model.storefront.stg_shop__orders|model.storefront.int_order_totals|" + ORDERS
+    show(window, site, f"ref={ORDERS}&depth=1&direction=down&path={path}&reach=yes")
+
+    assert window.locator(".line.path").count() == 2 + 1
+    assert window.locator("a.node.on-path").count() == 4
+    assert window.locator("a.node.reached").count() >= 4
+    assert window.locator(".steps li").count() == 4
+
+
+def test_it_is_saved_as_svg_png_and_json(world, opened):
+    """The three files are what is shown; the SVG stands alone."""
+    _, site = world
+    window = opened()
+    show(window, site, f"ref={ORDERS}&depth=1")
+    count = window.locator("a.node").count()
+    saved = {}
+    for kind in ("SVG", "PNG", "JSON"):
+        with window.expect_download() as download:
+            window.click(f".exports >> text={kind}")
+        saved[kind] = Path(download.value.path()).read_bytes()
+
+    svg = saved["SVG"].decode()
+    assert svg.lstrip().startswith("<svg") and svg.count('class="node ') == count
+    assert "style=" not in svg and "<script" not in svg
+    assert saved["PNG"].startswith(b"\x89PNG")
+    assert len(json.loads(saved["JSON"])["names"]) == count
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(world, opened, width, scheme):
+    """The explorer and a node's picture are within WCAG 2.2 AA, narrow and dark too, and scroll only down."""
+    _, site = world
+    window = opened(width, scheme)
+    for query in (f"ref={ORDERS}", f"{SECOND}&collapse=folder&colour=age"):
+        show(window, site, query)
+        found = Axe().run(window, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+        assert found.response["violations"] == [], found.generate_report()
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_it_is_read_without_scripts(world, opened):
+    """The picture, the choices, the table and the way to another node are there without a script."""
+    _, site = world
+    window = opened(java_script_enabled=False)
+    window.goto(f"{site.url}/lineage?ref={ORDERS}&depth=1")
+    drawn = window.locator("#stage a.node").count()
+    assert drawn == window.locator("#table-twin tbody tr").count() >= 8
+    window.select_option("#depth", "2")
+    window.click("text=Show")
+    assert window.locator("#stage a.node").count() > drawn
+    window.locator("#table-twin a", has_text="around it").nth(1).click()
+    assert asked(window)["ref"] != ORDERS
+    window.locator("#table-twin a.opens").first.click()
+    assert "/nodes?" in window.url
+
+
+def test_the_documents_are_small_and_sent_once(world, token):
+    """Compressed where that is taken; who has a view or its states already is told so by 304."""
+    _, site = world
+    for path in ("/api/v1/lineage?account=second", "/api/v1/lineage/states?account=second"):
+        plain = site.ask(path, token=token)
+        small = site.pool.request(
+            "GET",
+            site.url + path,
+            headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"},
+            decode_content=False,
+        )
+        again = site.ask(path, token=token, headers={"If-None-Match": plain.headers["etag"]})
+
+        assert json.loads(gzip.decompress(small.data)) == plain.json
+        assert small.headers["cache-control"] == "private, no-cache"
+        assert (again.status, again.body) == (304, b"")
+    view, states = site.ask("/lineage.json?account=second", token=token).json, plain.json
+    assert states["of"] == view["etag"]
+    assert len(states["state_numbers"]) == len(view["names"]) == len(view["x"])
+
+
+def test_a_thing_has_the_state_that_its_verdict_begins_from(world, token):
+    """What failed or was skipped by its own last outcome says so here as on its own page."""
+    _, site = world
+    view = site.ask("/api/v1/lineage?account=second&collapse=none&tests=yes", token=token).json
+    states = site.ask("/api/v1/lineage/states?account=second&collapse=none&tests=yes", token=token).json
+    told = dict(zip(view["unique_ids"], (states["states"][number] for number in states["state_numbers"]), strict=True))
+    checked = [
+        name
+        for name, state in told.items()
+        if state in {"failed", "skipped", "test-failing"} and name.startswith("model.")
+    ]
+    assert checked
+    for unique_id in checked[:5]:
+        assert site.ask(f"/api/v1/why?account=second&ref={unique_id}", token=token).json["state"] == told[unique_id]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "depth=0",
+        "depth=many",
+        "direction=left",
+        "collapse=colour",
+        "colour=red",
+        "tests=maybe",
+        "at=once",
+        "ref=no_such_node",
+        "account=nobody",
+    ],
+)
+def test_what_cannot_be_read_is_said(world, token, query):
+    """A wrong part of an address is a sentence, not a picture of something else."""
+    _, site = world
+    reply = site.ask(f"/lineage?{query}", token=token)
+
+    assert reply.status in {400, 404}
+    assert "<h1" in reply.text
+
+
+def test_names_from_outside_are_text(serve_door, tokens):
+    """A node that is called like a script is drawn as its name."""
+    with serve_door() as site:
+        page = site.ask("/lineage", token=tokens["viewer"]).text
+        picture = site.ask("/lineage.svg", token=tokens["viewer"])
+
+    assert "<script>" not in picture.text and "stg_&lt;script&gt;" in picture.text
+    assert "stg_<script>" not in page
+    assert picture.headers["content-disposition"] == 'attachment; filename="lineage.svg"'
+
+
+def test_the_page_is_light():
+    """Style sheet and modules of the explorer are within the budget of a page, 150 kB compressed, by far."""
+    files = [STATIC / "app.css", STATIC / "lineage.css", STATIC / "times.js", *(STATIC / "lineage").glob("*.js")]
+
+    assert len(files) >= 8
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 40_000
+
+
+@pytest.mark.parametrize(("palette", "place"), [(lineage_svg.LIGHT, 0), (lineage_svg.DARK, 1)])
+def test_a_picture_that_stands_alone_has_the_colours_of_the_style_sheet(palette, place):
+    """The colours of the file are the tokens of the pages."""
+    sheet = (STATIC / "app.css").read_text() + (STATIC / "lineage.css").read_text()
+    for name in palette.__dataclass_fields__:
+        written = re.findall(rf"--{name.replace('_', '-')}: (#[0-9a-f]{{6}});", sheet)
+        assert written[place] == getattr(palette, name), name
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*", text)]
+
+
+def focused(window) -> str:
+    return window.evaluate("document.activeElement.ariaLabel.split(', ')[0]")
