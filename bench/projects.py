@@ -1,7 +1,7 @@
-"""Make a dbt project of any size as its manifest: models in layers and folders over sources, tests beside them, exposures.
+"""Make a dbt project of any size as its manifest: models in layers and folders over sources, exposures at the end.
 
-The shape is that of projects people have: about a dozen layers, most models with one or two parents of the layer before, a
-few with many, nine tenths of the parents near by.
+The shape is that of projects people have: ten layers, most models with one or two parents of the layer before, nine
+tenths of them near by.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ AREAS = ("sales", "finance", "marketing", "product", "supply", "people", "risk",
 
 
 def make_manifest(template: dict[str, Any], count: int, package: str = "estate") -> dict[str, Any]:
-    """Make a manifest of so many models, sources and exposures; `template` is a recorded one, whose shapes are taken."""
+    """Make a manifest of so many models, sources and exposures, with the shapes of a recorded one."""
     random = Random(count)
     model = next(node for node in template["nodes"].values() if node["resource_type"] == "model")
     source = next(iter(template["sources"].values()))
@@ -41,7 +41,7 @@ def make_manifest(template: dict[str, Any], count: int, package: str = "estate")
         unique_id = f"model.{package}.{name}"
         path = f"models/{kind}/{area}/part_{number // 40 % max(models // 2000, 1):02}/{name}.sql"
         parents = _choose_parents(random, layers, layer, len(layers[layer]), models // len(LAYERS) + 1)
-        found["nodes"][unique_id] = _like(model, unique_id, package, path) | _code(name, parents, found)
+        found["nodes"][unique_id] = _like(model, unique_id, package, path) | _code(name, parents)
         layers[layer].append(unique_id)
     for number in range(count // 50):
         unique_id = f"exposure.{package}.board_{number:04}"
@@ -99,12 +99,13 @@ def _like(template: dict[str, Any], unique_id: str, package: str, path: str) -> 
     }  # fmt: skip
 
 
-def _code(name: str, parents: tuple[str, ...], found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _code(name: str, parents: tuple[str, ...]) -> dict[str, Any]:
     relations = [f'"db"."main"."{parent.rpartition(".")[2]}"' for parent in parents]
     code = f"select one.id, one.amount from {relations[0]} as one" + "".join(
         f" join {relation} as other_{number} using (id)" for number, relation in enumerate(relations[1:])
     )
     return {
         "depends_on": {"macros": [], "nodes": list(parents)}, "relation_name": f'"db"."main"."{name}"',
-        "raw_code": code, "compiled_code": code, "refs": [], "sources": [], "checksum": {"name": "sha256", "checksum": name},
+        "raw_code": code, "compiled_code": code, "refs": [], "sources": [],
+        "checksum": {"name": "sha256", "checksum": name},
     }  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 
 import typer.main
 from document_fields import StalePage, link_to, list_reachable, read_meanings, say_type
+from litestar import Response
 from litestar.routes import HTTPRoute
 
 from headwater.cli.app import app
@@ -29,6 +30,7 @@ from headwater.observatory.aliases import AliasReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
 from headwater.observatory.jobs import JobsReport
+from headwater.observatory.lineage_reports import LineageReport, LineageStates
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
 from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
@@ -64,6 +66,8 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (node_reports.NodeReport, "`headwater node REF --json`"),
     (node_reports.ImpactReport, "`headwater impact REF --json`"),
     (verdicts.VerdictReport, "`headwater why REF --json`"),
+    (LineageReport, ""),
+    (LineageStates, ""),
     (node_reports.CatalogReport, "`headwater catalog --json`"),
     (reports.AccountsReport, "`headwater account list --json`"),
     (reports.AccountSummary, "`headwater account add … --json`"),
@@ -329,6 +333,13 @@ def _function(handler: Any) -> Any:
             return function
 
 
+def _kind(handler: Any) -> Any:
+    """Give the document that a handler answers with, also where it stands in a response of its own making."""
+    kind = handler.parsed_fn_signature.return_type.annotation
+    inside = typing.get_args(kind)
+    return inside[0] if inside and typing.get_origin(kind) is Response else kind
+
+
 _FOREIGN = {"/static/{file_path}": "Style sheet and scripts.", "/api/v1/openapi": "The OpenAPI document."}
 
 
@@ -336,7 +347,7 @@ def _routes() -> Iterator[str]:
     rows = []
     for paths, method, handler in each_handler():
         what = _FOREIGN.get(paths[0]) or (inspect.getdoc(_function(handler)) or "").partition("\n")[0]
-        kind = handler.parsed_fn_signature.return_type.annotation
+        kind = _kind(handler)
         known = {document for document, _ in DOCUMENTS}
         gives = f" [{kind.__name__}](documents.md#{kind.__name__.lower()})" if kind in known else ""
         addresses = ", ".join(f"`{path}`" for path in paths)
@@ -351,7 +362,7 @@ def _documents() -> Iterator[str]:
     yield _DOCUMENTS_HEAD
     served: dict[type, str] = {}
     for paths, method, handler in each_handler():
-        kind = handler.parsed_fn_signature.return_type.annotation
+        kind = _kind(handler)
         served[kind] = f"`{method} {paths[0]}`"
     rows = ((link_to(kind), printed, served.get(kind, "")) for kind, printed in DOCUMENTS)
     yield from table(("document", "printed by", "served at"), rows)

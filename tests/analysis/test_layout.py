@@ -1,5 +1,7 @@
 """The layered layout: lines run to the right, nothing overlaps, and any graph is drawn."""
 
+from itertools import pairwise
+
 import networkx as nx
 import pytest
 from hypothesis import given, settings
@@ -67,7 +69,7 @@ def graphs(draw_):
 @settings(max_examples=200, deadline=None)
 @given(graphs())
 def test_every_edge_goes_right_and_no_two_nodes_overlap(given_):
-    """Edges that close no circle lead to the right; of a circle at least one does; rectangles are apart; all is in the frame."""
+    """Edges that close no circle lead to the right; rectangles are apart; all is in the frame."""
     heights, edges = given_
     layout = lay_out(heights, [source for source, _ in edges], [target for _, target in edges])
     graph = nx.DiGraph(edges)
@@ -77,7 +79,7 @@ def test_every_edge_goes_right_and_no_two_nodes_overlap(given_):
         if circle[source] != circle[target] or source < target:
             assert layout.layers[source] < layout.layers[target]
     boxes = sorted(zip(layout.x, layout.y, heights, strict=True))
-    for (x, y, height), (next_x, next_y, _) in zip(boxes, boxes[1:], strict=False):
+    for (x, y, height), (next_x, next_y, _) in pairwise(boxes):
         assert x != next_x or next_y >= y + height + GAP
     assert min(layout.y) == min(layout.x, default=0) == 0
     assert layout.width == max(layout.x) + WIDTH
