@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from headwater.analysis.excerpt import Excerpt
 from headwater.analysis.glance import WORST_FIRST, find_worst, glance
+from headwater.analysis.states import DESCRIBED
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import NodeState
+from headwater.observatory.evidence import TESTS
 from headwater.observatory.explorer import FoundLineage, LineageQuestion, find_lineage, name_key, open_view
 from headwater.observatory.holder import Observatory
+from headwater.observatory.lineage import LineageMemory, Numbered
 from headwater.observatory.lineage_reports import Glance, LineageReport, LineageStates
 from headwater.store.accounts import read_revisions
-from headwater.store.outcome_queries import list_place_outcomes
+from headwater.store.lineage_rows import LineageRow
+from headwater.store.outcome_queries import list_latest_outcomes, list_place_outcomes
+
+_FEW = 600
+"""Up to so many nodes are looked at alone, more with all of their graph."""
 
 
 def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> LineageStates:
@@ -32,22 +39,68 @@ def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> Line
         view, excerpt = open_view(tx, observatory.lineage, found, asked)
         revision: Hashable = (tuple(read_revisions(tx).items()), asked.at)
         until = asked.at or now
-        known = observatory.lineage.glances.get((found.estate.identity, revision), lambda: _glance(tx, found, until))
-    key = (view.etag, revision)
-    return observatory.lineage.states.get(key, lambda: _states(view, excerpt, known, key, until))
+        key = (view.etag, revision)
+
+        def look() -> LineageStates:
+            known = _look(tx, observatory.lineage, found, excerpt, until, revision)
+            return _states(view, excerpt, known, key, until)
+
+        return observatory.lineage.states.get(key, look)
 
 
-def _glance(tx: Connection, found: FoundLineage, until: datetime) -> list[Glance]:
-    """Tell the state of every node of a graph, by its place."""
-    nodes = found.nodes
+def _look(
+    tx: Connection, memory: LineageMemory, found: FoundLineage, excerpt: Excerpt, until: datetime, revision: Hashable
+) -> Sequence[Glance]:
+    """Look at all nodes of the graph, remembered for other views, or at those of a small view alone."""
+    wanted = [node for members in excerpt.members for node in members]
+    if len(wanted) <= _FEW:
+        return _glance(found, _read_some(tx, found.nodes, wanted, until), until)
+    return memory.glances.get(
+        (found.estate.identity, revision), lambda: _glance(found, _read_all(tx, found.nodes, until), until)
+    )
+
+
+def _read_all(tx: Connection, nodes: Numbered, until: datetime) -> dict[int, Outcome]:
     by_scope = [list_place_outcomes(tx, scope, until) for scope in nodes.scopes]
-    latest = {
+    return {
         place: outcome
         for place, (scope, row) in enumerate(zip(nodes.scope_numbers, nodes.rows, strict=True))
         if row is not None and (outcome := by_scope[scope].get(row.unique_id)) is not None
     }
-    kinds = ["" if row is None else row.resource_type for row in nodes.rows]
-    states = glance(kinds, nodes.parents, latest, until)
+
+
+def _read_some(tx: Connection, nodes: Numbered, wanted: Iterable[int], until: datetime) -> dict[int, Outcome]:
+    """Read what happened last to some nodes, their tests, and what those that are never built are made from."""
+    places = list(dict.fromkeys(wanted))
+    seen = set(places)
+    for place in places:
+        row = nodes.rows[place]
+        near = nodes.parents[place] if row is not None and row.resource_type in DESCRIBED else []
+        tests = [child for child in nodes.children[place] if _is_test(nodes.rows[child])]
+        for other in (*near, *tests):
+            if other not in seen:
+                seen.add(other)
+                places.append(other)
+    rows = {place: row for place in places if (row := nodes.rows[place]) is not None}
+    by_scope: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for place, row in rows.items():
+        by_scope[nodes.scope_numbers[place]][row.unique_id] = place
+    found: dict[int, Outcome] = {}
+    for number, numbered in by_scope.items():
+        keys = [rows[place].node_key for place in numbered.values()]
+        outcomes = list_latest_outcomes(tx, nodes.scopes[number].account_key, keys, until)
+        found |= {numbered[unique_id]: outcome for unique_id, outcome in outcomes.items()}
+    return found
+
+
+def _is_test(row: LineageRow | None) -> bool:
+    return row is not None and row.resource_type in TESTS
+
+
+def _glance(found: FoundLineage, latest: Mapping[int, Outcome], until: datetime) -> list[Glance]:
+    """Tell the state of every node of a graph, by its place."""
+    kinds = ["" if row is None else row.resource_type for row in found.nodes.rows]
+    states = glance(kinds, found.nodes.parents, latest, until)
     return [_summarise(state, latest.get(place)) for place, state in enumerate(states)]
 
 

@@ -14,9 +14,9 @@ import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.concurrency import sync_to_thread
 from litestar.di import Provide
-from litestar.params import QueryParameter
+from litestar.params import NamedDependency, QueryParameter
 
-from headwater.errors import NotKnown
+from headwater.errors import NotKnown, WrongUse
 from headwater.observatory.access import Role
 from headwater.observatory.lineage_reports import LineageReport, LineageStates
 from headwater.web.api import Moment, Words, given_of
@@ -91,6 +91,11 @@ def lineage_picture(request: Request[Any, Any, Any]) -> Response[str]:
     """Give the picture of a view as an SVG file; `scheme=dark` for a dark page."""
     door, asked = door_of(request), read_lineage_question(request.query_params)
     view, states = door.get_lineage(asked.lineage), door.get_lineage_states(asked.lineage)
+    if len(view.names) > MOST_IN_FILE:
+        raise WrongUse(
+            f"{len(view.names):,} boxes are too many for a picture in a file; {MOST_IN_FILE:,} are the most.",
+            hint="Put a node in the middle, or draw folders as one.",
+        )
     palette = DARK if request.query_params.get("scheme") == "dark" else LIGHT
     drawing = draw_lineage(view, states, asked)
     content = render("lineage_file.svg", drawing=drawing, palette=palette, view=view)
@@ -119,17 +124,18 @@ def read_request(
     return read_lineage_question(given_of(**told, **shown, reach=reach, tests=tests))
 
 
+Asked = NamedDependency[LineageRequest]
 _ASKED = {"asked": Provide(read_request, sync_to_thread=False)}
 
 
 @get(["/lineage.json", "/api/v1/lineage"], role=Role.VIEWER, dependencies=_ASKED)
-async def lineage_document(request: Request[Any, Any, Any], asked: LineageRequest) -> Response[LineageReport]:
+async def lineage_document(request: Request[Any, Any, Any], asked: Asked) -> Response[LineageReport]:
     """Give a view of the lineage: what is drawn, where, and what leads to what, in columns."""
     return await sync_to_thread(_answer, request, partial(door_of(request).get_lineage, asked.lineage))
 
 
 @get("/api/v1/lineage/states", role=Role.VIEWER, dependencies=_ASKED)
-async def lineage_states_document(request: Request[Any, Any, Any], asked: LineageRequest) -> Response[LineageStates]:
+async def lineage_states_document(request: Request[Any, Any, Any], asked: Asked) -> Response[LineageStates]:
     """Give the states of what a view of the lineage shows, when it ran last and how long that took, in columns."""
     return await sync_to_thread(_answer, request, partial(door_of(request).get_lineage_states, asked.lineage))
 
