@@ -50,11 +50,12 @@ CHROMIUM = (
     "--disable-component-update --disable-sync"
 )
 PAN = """async () => {
-  const stage = document.getElementById('stage'), box = stage.getBoundingClientRect(), frames = [];
-  const at = (type, x, y) => stage.dispatchEvent(new WheelEvent(type, {deltaX: x, deltaY: y, bubbles: true, cancelable: true}));
+  const stage = document.getElementById('stage'), frames = [];
+  const turn = {bubbles: true, cancelable: true};
   let before = performance.now();
   for (let step = 0; step < 90; step += 1) {
-    at('wheel', step < 45 ? 12 : -12, step < 45 ? 30 : -30);
+    const way = step < 45 ? 1 : -1;
+    stage.dispatchEvent(new WheelEvent('wheel', {...turn, deltaX: 12 * way, deltaY: 30 * way}));
     await new Promise(requestAnimationFrame);
     frames.push(performance.now() - before);
     before = performance.now();
@@ -114,7 +115,7 @@ def click(window: Page, address: str) -> float:
     """Give the milliseconds from a click on a link to the picture, as the page's clock has it."""
     window.goto(address.partition("/lineage")[0] + "/jobs")
     window.evaluate(
-        "to => { const a = Object.assign(document.createElement('a'), {href: to, id: 'go'}); document.body.append(a); }",
+        "to => document.body.append(Object.assign(document.createElement('a'), {href: to, id: 'go'}))",
         address,
     )
     window.evaluate("sessionStorage.setItem('clicked', performance.timeOrigin + performance.now())")
@@ -123,7 +124,8 @@ def click(window: Page, address: str) -> float:
     window.wait_for_function("performance.getEntriesByName('lineage-drawn').length > 0", timeout=120_000)
     return round(
         window.evaluate(
-            "performance.timeOrigin + performance.getEntriesByName('lineage-drawn')[0].startTime - Number(sessionStorage.getItem('clicked'))"
+            "performance.timeOrigin + performance.getEntriesByName('lineage-drawn')[0].startTime"
+            " - Number(sessionStorage.getItem('clicked'))"
         )
     )
 
@@ -161,7 +163,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 def find_docs_page() -> bytes:
     """Give the page of dbt docs as dbt-core has it."""
-    command = "uv run --no-project --python 3.11 --with dbt-core<1.12 python -c".split()
+    command = ["uv", "run", "--no-project", "--python", "3.11", "--with", "dbt-core<1.12", "python", "-c"]
     say = "import dbt.task.docs, pathlib; print(pathlib.Path(dbt.task.docs.__file__).parent / 'index.html')"
     found = subprocess.run([*command, say], capture_output=True, text=True, check=True)
     return Path(found.stdout.strip()).read_bytes()

@@ -73,6 +73,11 @@ def names(window) -> set[str]:
     return set(window.locator("a.node").evaluate_all("all => all.map(one => one.ariaLabel.split(', ')[0])"))
 
 
+def wait_for(window, said: str) -> None:
+    """Wait for what a line of script says of the page."""
+    window.wait_for_function(f"() => {{ const all = (what) => [...document.querySelectorAll(what)]; return {said}; }}")
+
+
 def asked(window) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(window.url).query).items()}
 
@@ -96,15 +101,12 @@ def test_from_a_search_to_a_picture_that_its_link_brings_back(world, opened):
 
     before = len(first)
     window.select_option("#depth", "3")
-    window.wait_for_function(
-        f"Number(document.querySelector('#explorer').nextElementSibling && document.querySelectorAll('#table-twin tbody tr').length) > {before}"
-    )
+    wait_for(window, f"document.querySelectorAll('#table-twin tbody tr').length > {before}")
     window.select_option("#colour", "duration")
     window.locator(".legend", has_text="under 10 s").wait_for()
     assert window.locator("a.node[class*='shade-']").count() == window.locator("a.node").count()
     window.select_option("#collapse", "folder")
     window.locator("a.node.group").first.wait_for()
-    window.wait_for_function("location.search.includes('view=') || true")
     window.locator("#table-twin", has_text="show nodes").wait_for()
 
     link, shown, sentence = window.url, names(window), window.inner_text("h1")
@@ -149,9 +151,8 @@ def test_a_group_opens_and_a_node_shows_its_neighbours(world, opened):
     name = group.get_attribute("aria-label").split(", ")[0]
     group.click()
     window.wait_for_url(re.compile("opened="))
-    window.wait_for_function(
-        f"![...document.querySelectorAll('a.node.group')].some(one => one.ariaLabel.startsWith({json.dumps(name + ',')}))"
-    )
+    gone = f"!all('a.node.group').some(one => one.ariaLabel.startsWith({json.dumps(name + ',')}))"
+    wait_for(window, gone)
     assert asked(window)["opened"] == name
 
     show(window, site, f"ref={ORDERS}&depth=1")
@@ -177,9 +178,8 @@ def test_the_keyboard_walks_the_lines_and_opens_a_node(world, opened):
     window.keyboard.press("ArrowDown")
     assert focused(window) != parent
     window.keyboard.press("f")
-    window.wait_for_function(
-        "!document.querySelector('#stage').classList.contains('is-busy') && !document.activeElement.ariaLabel?.startsWith('fct_orders')"
-    )
+    wait_for(window, "!all('#stage')[0].classList.contains('is-busy')")
+    wait_for(window, "!document.activeElement.ariaLabel?.startsWith('fct_orders')")
     middle = window.locator("a.node.is-focus").get_attribute("aria-label").split(", ")[0]
     assert middle != "fct_orders"
     window.locator("a.node.is-focus").focus()

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.concurrency import sync_to_thread
-from litestar.di import Provide
-from litestar.params import NamedDependency, QueryParameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter
 
 from headwater.errors import NotKnown, WrongUse
 from headwater.observatory.access import Role
