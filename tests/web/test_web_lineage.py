@@ -47,7 +47,7 @@ def opened(browser, world):
     def open_window(width=1280, scheme="light", **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         window = context.new_page()
         window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         window.on("pageerror", lambda error: complaints.append(str(error)))
