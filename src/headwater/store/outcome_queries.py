@@ -83,6 +83,17 @@ def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> t
     return tuple(tx.execute(query.order_by(invocations.c.step_index, invocations.c.invocation_key)).scalars())
 
 
+def read_variables(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[int, dict[str, str]]:
+    """Give the variables that some invocations were given; an invocation of which that is not known is left out."""
+    columns = invocations.c
+    query = select(columns.invocation_key, columns.variables).where(
+        columns.account_key == account_key,
+        columns.invocation_key.in_(list(invocation_keys)),
+        columns.variables.is_not(None),
+    )
+    return {row.invocation_key: row.variables for row in tx.execute(query)}
+
+
 def _history(results: Table, account_key: int, node_key: int, until: datetime, limit: int) -> Select[Any]:
     query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
     query = query.where(_tells_of_environment())
@@ -92,7 +103,16 @@ def _history(results: Table, account_key: int, node_key: int, until: datetime, l
 def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Select[Any]:
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
-        for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "message", "max_loaded_at")
+        for name in (
+            "status",
+            "happened_at",
+            "elapsed",
+            "failures",
+            "rows_affected",
+            "message",
+            "max_loaded_at",
+            "compiled_hash",
+        )
     ]
     joined = _joined(results).join(
         nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
@@ -136,4 +156,5 @@ def _outcome(row: Any) -> Outcome:
         rows=row.rows_affected,
         message=row.message,
         max_loaded_at=row.max_loaded_at,
+        compiled=None if row.compiled_hash is None else bytes(row.compiled_hash),
     )
