@@ -30,11 +30,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """What a relation suffers at a time, shown by an outcome where there is one, and the bad parent it comes from."""
+    """What a relation suffers at a time, the run and time of what shows it, and the bad parent it comes from."""
 
     suffers: Suffering
     since: datetime
-    shown_by: Outcome | None = None
+    run_id: int | None = None
+    at: datetime | None = None
     read: NodeAddress | None = None
 
 
@@ -88,7 +89,8 @@ class Tracing:
         for parent, read_at in self._questions(address, moment):
             above = self._known.get((parent, read_at))
             if above is not None:
-                return Harm(self._name(address, outcome), above.since, outcome, parent)
+                run_id, at = (outcome.run_id, outcome.at) if outcome is not None else (None, None)
+                return Harm(self._name(address, outcome), above.since, run_id, at, parent)
         return None
 
     def _by_itself(self, address: NodeAddress, moment: datetime) -> Harm | None:
@@ -98,7 +100,13 @@ class Tracing:
         outcome = self.outcome_at(address, moment)
         if origin.suffers is Suffering.NOT_REBUILT and outcome is not None and outcome.at >= origin.since:
             return None
-        return Harm(origin.suffers, origin.since, outcome)
+        is_shown = outcome is not None and origin.suffers is not Suffering.NOT_REBUILT
+        return Harm(
+            origin.suffers,
+            origin.since,
+            outcome.run_id if outcome is not None and is_shown else origin.run_id,
+            outcome.at if outcome is not None else None,
+        )
 
     def _read_at(self, address: NodeAddress, moment: datetime) -> datetime | None:
         """Give when a node that held something at a moment had read its parents; None where it never did."""
@@ -129,14 +137,13 @@ def find_affected(
         if harm is None:
             spared.append(address)
             continue
-        shown = harm.shown_by
         affected.append(
             Affected(
                 address=address,
                 suffers=harm.suffers,
                 since=harm.since,
-                run_id=shown.run_id if shown is not None else None,
-                at=shown.at if shown is not None else None,
+                run_id=harm.run_id,
+                at=harm.at,
                 read=harm.read,
             )
         )

@@ -15,6 +15,7 @@ from headwater.model.node import short_name
 from headwater.observatory.lineage import Estate
 from headwater.observatory.sentences import say_span
 
+_TABLES = frozenset({"model", "seed", "snapshot", "function"})
 _WORDS = {
     Suffering.FAILED: "failed",
     Suffering.SKIPPED: "skipped",
@@ -148,13 +149,19 @@ def say_suffering(affected: Iterable[AffectedSummary]) -> str:
     listed = list(affected)
     if not listed:
         return ""
-    shown = sum(1 for one in listed if one.resource_type in {"exposure", "metric", "semantic_model", "saved_query"})
-    tables = [one for one in listed if one.resource_type in {"model", "seed", "snapshot", "function"}]
-    counts = Counter(_WORDS[Suffering(one.suffers)] for one in tables)
-    said = ", ".join(f"{count:,} {word}" for word, count in counts.most_common())
-    parts = [f"{len(tables):,} {'table' if len(tables) == 1 else 'tables'} ({said})"] if tables else []
-    parts += [f"{shown:,} {'exposure or metric' if shown == 1 else 'exposures and metrics'}"] if shown else []
-    return f"Affected now: {' and '.join(parts)}."
+    tables = [one for one in listed if one.resource_type in _TABLES]
+    exposures = sum(1 for one in listed if one.resource_type == "exposure")
+    others = len(listed) - len(tables) - exposures
+    words = Counter(_WORDS[Suffering(one.suffers)] for one in tables)
+    said = ", ".join(f"{count:,} {word}" for word, count in words.most_common())
+    parts = [f"{_count(len(tables), 'table')} ({said})"] if tables else []
+    parts += [_count(exposures, "exposure")] if exposures else []
+    parts += [f"{others:,} of metrics and their like"] if others else []
+    return f"Affected now: {', '.join(parts)}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def say_spared(spared: tuple[UnaffectedSummary, ...]) -> str:
@@ -175,13 +182,13 @@ def say_spared(spared: tuple[UnaffectedSummary, ...]) -> str:
 def say_command(command: RerunCommand) -> str:
     """Say a command with its project, its jobs and how long it should take."""
     took = f"about {say_span(command.expected_seconds)}" if command.expected_seconds is not None else ""
-    told = ", ".join(part for part in (f"{command.nodes:,} nodes", *command.jobs[:3], took) if part)
+    told = ", ".join(part for part in (_count(command.nodes, "node"), *command.jobs[:3], took) if part)
     return f"{command.project}: {command.command} ({told})"
 
 
 def _command(estate: Estate, rerun: Rerun, jobs: dict[int, Job]) -> RerunCommand:
     place = estate.of(rerun.nodes[0]).place
-    words = ["dbt", "build", "--select", *map(shlex.quote, rerun.select)]
+    words = ["dbt", "build", *(["--select", *map(shlex.quote, rerun.select)] if rerun.select else [])]
     words += ["--exclude", *map(shlex.quote, rerun.exclude)] if rerun.exclude else []
     return RerunCommand(
         project=place.project_name or str(place.project_id),

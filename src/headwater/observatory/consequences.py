@@ -165,15 +165,17 @@ def _date(tx: Connection, affected: Iterable[Affected], reached: Reached, now: d
 
 
 def _rank(affected: Sequence[Affected], reached: Reached) -> tuple[Affected, ...]:
-    """Put exposures and their like first, then what the most others are made from."""
+    """Put exposures first, then what the most others are made from."""
     below = _count_below(reached)
-    described = reached.reach.described
-    return tuple(
-        sorted(
-            affected,
-            key=lambda found: (found.address not in described, -below.get(found.address, 0), found.address),
+
+    def order(found: Affected) -> tuple[bool, int, NodeAddress]:
+        return (
+            not found.address.unique_id.startswith("exposure."),
+            -below.get(found.address, 0),
+            found.address,
         )
-    )
+
+    return tuple(sorted(affected, key=order))
 
 
 def _count_below(reached: Reached) -> dict[NodeAddress, int]:

@@ -46,7 +46,7 @@ def _missed(tx: Connection, estate: Estate, place: RunPlace, run_id: int, cause:
     if not good:
         return []
     account_key = place.scope.account_key
-    names = list_executed(tx, account_key, good[0]) if is_late else list_not_reached(tx, account_key, good[0], run_id)
+    names = list_executed(tx, account_key, good[0]) if is_late else list_not_reached(tx, account_key, run_id, good[0])
     return [
         Origin(address=held.address(name), since=since, suffers=Suffering.NOT_REBUILT, run_id=run_id)
         for name in names

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from headwater.analysis.causes import explain
 from headwater.analysis.changes import find_users
 from headwater.analysis.failures import classify_failure
-from headwater.analysis.roots import find_roots
+from headwater.analysis.roots import list_roots
 from headwater.analysis.states import streak_start
 from headwater.model.build import WRITTEN
 from headwater.model.consequence import Origin, Suffering
@@ -31,6 +31,7 @@ from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, li
 from headwater.store.writing import Scope
 
 _MOST_ROOTS = 40
+_MOST_LOOKED_AT = 300
 _NO_FAILURE = frozenset({
     CauseKind.SOURCE_STALE, CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW,
     CauseKind.RUN_CANCELLED, CauseKind.RUN_FAILED_BEFORE_DBT,
@@ -170,13 +171,9 @@ def _list_roots(search: Search, failing: Mapping[NodeAddress, Outcome]) -> list[
         by_run[scope_of(address), outcome.run_id or -outcome.invocation_key][address.unique_id] = outcome
     found = []
     for (scope, _), outcomes in by_run.items():
-        parents = search.graph(scope).parents
-        held = search.estate.held[scope]
-        found += [
-            held.address(unique_id)
-            for unique_id, outcome in outcomes.items()
-            if [root.unique_id for root in find_roots(unique_id, outcomes, parents)] == [outcome.unique_id]
-        ]
+        earliest = sorted(outcomes.values(), key=lambda outcome: (outcome.at, outcome.unique_id))[:_MOST_LOOKED_AT]
+        roots = list_roots({one.unique_id: one for one in earliest}, search.graph(scope).parents)
+        found += [search.estate.held[scope].address(root.unique_id) for root in roots]
     return sorted(found, key=lambda address: (failing[address].at, address))[:_MOST_ROOTS]
 
 

@@ -9,10 +9,11 @@ from statistics import median
 
 from sqlalchemy import Connection
 
-from headwater.analysis.rerun import estimate_time, select_rerun
+from headwater.analysis.rerun import Selection, estimate_time, select_rerun
 from headwater.model.consequence import Affected, Rerun, Suffering
 from headwater.model.lineage import NodeAddress
 from headwater.observatory.lineage import Estate, name_of, scope_of
+from headwater.observatory.missed import BUILT
 from headwater.observatory.past import Past
 from headwater.store.build_queries import Span, list_good_runs, list_spans
 from headwater.store.lineage_rows import LineageRow
@@ -67,6 +68,8 @@ def _plan(
     edges = {**parents, **{test: estate.lineage.parents(test) for test in vouching}}
     spans, threads = _read_spans(tx, [*wanted, *vouching], past, job_ids, now)
     rows = {address: row for address in below if (row := estate.row(address)) is not None}
+    if chosen >= _list_built(estate, scope):
+        selection = Selection()
     return Rerun(
         project_id=scope.project_id,
         environment_id=scope.environment_id,
@@ -79,6 +82,16 @@ def _plan(
         job_ids=job_ids,
         expected=estimate_time([*wanted, *vouching], edges, spans, threads),
     )
+
+
+def _list_built(estate: Estate, scope: Scope) -> set[NodeAddress]:
+    """Give all that dbt builds in a place; where all of it is to be built, nothing need be selected."""
+    held = estate.held[scope]
+    return {
+        held.address(row.unique_id)
+        for row in held.rows.values()
+        if row.resource_type in BUILT and not row.is_ephemeral and row.unique_id not in held.imported
+    }
 
 
 def _selector(row: LineageRow) -> str:
