@@ -51,8 +51,8 @@ class Prefix:
 
     @property
     def store(self) -> Path:
-        """Give the folder with Headwater's store."""
-        return self.folder / "store"
+        """Give the folder with the store of the Headwater that is asked."""
+        return self.folder / f"store-{_digest_headwater()}"
 
     def tables(self, project: str) -> list[str]:
         """List the raw tables of a project that loaders stamp, as `schema.table`."""
@@ -73,6 +73,9 @@ def open_prefix(cache: Path, python: Path) -> Prefix:
         _record(folder, python)
     with (folder / "runs.pickle").open("rb") as file:
         runs = pickle.load(file)  # our own file
+    prefix = Prefix(folder, runs, {})
+    if not prefix.store.exists():
+        _tell_days(prefix.store, runs)
     manifests = {
         project: msgspec.json.decode(_manifest_of(runs[f"{project}/nightly"])) for project in PROJECTS
     }  # fmt: skip
@@ -93,9 +96,17 @@ def _manifest_of(run: RunRecord) -> bytes:
 def _digest() -> str:
     digest = hashlib.sha256()
     files = [path for path in DEMO.rglob("*") if path.is_file() and not _is_made(path)]
-    for path in sorted([*files, HERE / "studio.py", HERE / "jobs.py", HERE / "prefix.py", HERE / "telling.py", HERE / "records.py"]):
+    for path in sorted([*files, HERE / "studio.py", HERE / "jobs.py", HERE / "records.py"]):
         digest.update(str(path.relative_to(DEMO.parent)).encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _digest_headwater() -> str:
+    """Tell the Headwater that was told from another version of it."""
+    digest = hashlib.sha256((HERE / "telling.py").read_bytes())
+    for path in sorted((DEMO.parent / "src" / "headwater").rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _is_made(path: Path) -> bool:
@@ -123,9 +134,6 @@ def _record(folder: Path, python: Path) -> None:
     for project in ("storefront", "roastery"):
         studio.load(project, _tables(studio, project), PREFIX_END)
     dbt.close()
-    store_folder = draft / "store"
-    store_folder.mkdir()
-    _tell_days(store_folder, runs)
     with (draft / "runs.pickle").open("wb") as file:
         pickle.dump(runs, file)
     shutil.rmtree(draft / "terminal", ignore_errors=True)
@@ -152,15 +160,18 @@ def _healthy(studio: Studio, job: Job, at: datetime, tables: list[str]) -> RunRe
 
 
 def _tell_days(folder: Path, runs: dict[str, RunRecord]) -> None:
+    """Tell a Headwater of all healthy days."""
     clock = VirtualClock(BEGAN)
     chance = Random(0)
     began = time.monotonic()
-    with open_store(folder, clock) as observatory:
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="telling-"))
+    with open_store(draft, clock) as observatory:
         for slot in each_slot(BEGAN, PREFIX_END):
             record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
             clock.now = record.ends_at
             tell(observatory, record)
         observatory.store.update_statistics()
+    draft.rename(folder)
     print(f"told {len(list(each_slot(BEGAN, PREFIX_END)))} runs in {time.monotonic() - began:.0f} s", flush=True)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.causes import explain
+from headwater.analysis.causes.explaining import explain
 from headwater.analysis.changes import find_users
 from headwater.analysis.failures import classify_failure
 from headwater.analysis.roots import list_roots
@@ -20,7 +20,8 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind
-from headwater.observatory.evidence import TESTS, Graph, graph_of, read_failure
+from headwater.observatory.evidence import TESTS, Graph, graph_of
+from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.lineage import Estate, scope_of
 from headwater.observatory.missed import BUILT, list_missed
 from headwater.observatory.past import Past
@@ -184,7 +185,7 @@ def _is_explained(search: Search, outcome: Outcome, address: NodeAddress) -> boo
     cause = search.cause
     if cause.kind is CauseKind.WAREHOUSE_TROUBLE:
         return outcome.run_id == cause.run_id and classify_failure(told.message).is_warehouse_trouble
-    causes = explain(read_failure(search.tx, search.graph(scope_of(address)), told, in_run))
+    causes = explain(read_failure(search.tx, search.estate, search.graph(scope_of(address)), told, in_run))
     return bool(causes) and (causes[0].kind, causes[0].unique_id) == (cause.kind, cause.unique_id)
 
 
