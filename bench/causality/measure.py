@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from baselines import Answer, folded_events, nearest_failed_parent
 from faults import Fault, Scene
 from headwater.observatory.holder import Observatory
-from headwater.observatory.judging import give_verdict
-from headwater.observatory.references import NodeQuestion, find_node
+from headwater.observatory.references import NodeQuestion
 from headwater.observatory.verdicts import CauseSummary, VerdictReport, get_verdict
 from history import Placed, Told
 from truth import Truth
@@ -64,11 +63,12 @@ class Measured:
 
 
 def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
-    """Ask about each fault, about all nodes' states, and about healthy nodes."""
+    """Ask about a node that each fault reaches, and about healthy nodes."""
     truth = told.truth
     affected = truth.affected()
     kinds = [placed.fault.kind for placed in told.placed]
     measured = Measured(seed=told.seed, kinds=kinds, notes=told.notes, real_commands=told.real_commands)
+    verdicts: list[VerdictReport] = []
     for placed in told.placed:
         others = [other for other in told.placed if other is not placed]
         reached = affected & reach(placed, truth)
@@ -78,8 +78,10 @@ def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
             continue
         node = scene.chance.choice(sorted(only or reached))
         accepted = [placed] if node in only else [placed, *others]
-        measured.asked.append(_ask(observatory, told, placed, accepted, node))
-    said = say_affected(observatory, told)
+        verdict = get_verdict(observatory, question(node, told.ends_at))
+        verdicts.append(verdict)
+        measured.asked.append(_hold(verdict, told, placed, accepted, node))
+    said = say_affected(verdicts, truth.universe())
     measured.truly_affected, measured.said_affected = len(affected), len(said)
     measured.rightly_affected = len(affected & said)
     measured.missing, measured.surplus = sorted(affected - said), sorted(said - affected)
@@ -93,24 +95,10 @@ def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
     return measured
 
 
-def say_affected(observatory: Observatory, told: Told) -> frozenset[str]:
-    """Give the nodes that Headwater does not call well, each judged by itself."""
-    found = set()
-    universe = told.truth.universe()
-    with observatory.store.read() as tx:
-        first = {name.split(".")[1]: name for name in universe}
-        estates = {
-            project: find_node(observatory, tx, question(name, told.ends_at)) for project, name in first.items()
-        }  # fmt: skip
-        for name in universe:
-            asked = estates[name.split(".")[1]]
-            address = type(asked.address)(
-                asked.address.account_key, asked.address.project_id, asked.address.environment_id, name
-            )
-            held = asked.estate.of(asked.address)
-            if name in held.rows and str(give_verdict(tx, asked.estate, address, told.ends_at).state) not in GOOD:
-                found.add(name)
-    return frozenset(found)
+def say_affected(verdicts: Iterable[VerdictReport], universe: Iterable[str]) -> frozenset[str]:
+    """Give the nodes that Headwater says suffer, from its answers about the faults."""
+    said = {one.unique_id for verdict in verdicts for one in verdict.consequences.affected}
+    return frozenset(said.intersection(universe))
 
 
 def count_incidents(observatory: Observatory) -> int | None:
@@ -147,8 +135,7 @@ def _users(macros: Iterable[str], truth: Truth) -> set[str]:
     return users | {parent for name in users if name.startswith("test.") for parent in truth.parents[name]}
 
 
-def _ask(observatory: Observatory, told: Told, placed: Placed, accepted: list[Placed], node: str) -> Asked:
-    verdict = get_verdict(observatory, question(node, told.ends_at))
+def _hold(verdict: VerdictReport, told: Told, placed: Placed, accepted: list[Placed], node: str) -> Asked:
     place = next(
         (index for index, cause in enumerate(verdict.causes, 1) if any(is_true(cause, one) for one in accepted)), None
     )

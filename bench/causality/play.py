@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -48,7 +49,7 @@ def play(seed: int, prefix: Prefix, work: Path, dbt: Dbt, *, attempt: int = 0) -
     copy_prefix(prefix, work)
     chance = Random(f"{seed}/{attempt}")
     truth = Truth(prefix.manifests, prefix.runs)
-    scene = Scene(prefix, truth, chance, read_columns(prefix))
+    scene = Scene(prefix, truth, chance, read_columns(prefix.studio))
     placed, ends_at = plan(seed, scene)
     told = Told(seed, ends_at, truth, placed)
     clock = VirtualClock(PREFIX_END)
@@ -61,12 +62,13 @@ def play(seed: int, prefix: Prefix, work: Path, dbt: Dbt, *, attempt: int = 0) -
     return measured
 
 
-def read_columns(prefix: Prefix) -> dict[str, dict[str, list[tuple[str, str]]]]:
+@cache
+def read_columns(studio: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
     """Read the columns of every relation in the healthy warehouses, for each project."""
     found: dict[str, dict[str, list[tuple[str, str]]]] = {}
     for project, warehouse in WAREHOUSES.items():
         columns: dict[str, list[tuple[str, str]]] = {}
-        with duckdb.connect(str(prefix.studio / f"{warehouse}.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(studio / f"{warehouse}.duckdb"), read_only=True) as connection:
             rows = connection.execute(
                 "select table_schema, table_name, column_name, data_type from information_schema.columns order by ordinal_position"
             ).fetchall()
@@ -101,12 +103,12 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
     Raises:
         SystemExit: one could not be played.
     """
-    cache, python = ROOT / ".cache", install_dbt() / "python"
-    open_prefix(cache, python)
+    folder, python = ROOT / ".cache", install_dbt() / "python"
+    open_prefix(folder, python)
     done: list[Measured] = []
     wrong: list[str] = []
     context = multiprocessing.get_context("spawn")
-    with context.Pool(players, _begin, (str(cache), str(python))) as pool:
+    with context.Pool(players, _begin, (str(folder), str(python))) as pool:
         for found in pool.imap_unordered(_play_one, seeds):
             if isinstance(found, str):
                 wrong.append(found)
@@ -114,7 +116,7 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
             else:
                 done.append(found)
                 tell_one(found, is_verbose=is_verbose)
-    for work in (cache / "causality").glob("work-*"):
+    for work in (folder / "causality").glob("work-*"):
         shutil.rmtree(work, ignore_errors=True)
     if wrong:
         print(f"{len(wrong)} of {len(seeds)} histories could not be played.", flush=True)

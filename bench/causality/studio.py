@@ -48,23 +48,21 @@ _GAP = timedelta(seconds=2)
 
 
 class Dbt:
-    """The process in dbt's environment."""
+    """The process in dbt's environment; it begins with the first order, since it takes seconds to load dbt."""
 
     def __init__(self, python: Path, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._process = subprocess.Popen(
-            [python, HERE / "run_dbt.py", folder / "output.txt"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={"PATH": os.environ["PATH"], "DO_NOT_TRACK": "1", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"},
-        )  # fmt: skip
+        self._python = python
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
 
     def do(self, order: Mapping[str, Any]) -> tuple[bool, str]:
         """Have an order done; gives whether it succeeded, and what was written to the terminal."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        process = self._process = self._process or self._start()
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
         if not line:
             raise RuntimeError("dbt's process ended")
         answer = json.loads(line)
@@ -72,9 +70,17 @@ class Dbt:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.wait()
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
+            [self._python, HERE / "run_dbt.py", self._folder / "output.txt"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={"PATH": os.environ["PATH"], "DO_NOT_TRACK": "1", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
 
 
 @dataclass

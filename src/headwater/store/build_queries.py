@@ -242,5 +242,6 @@ def _select(results: Table, joined: FromClause, account_key: int) -> Select[Any]
     columns = (
         nodes.c.node_key, nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id,
         invocations.c.manifest_key, runs.c.job_id, null().label("message"),
+        null().label("compiled_hash"),
     )  # fmt: skip
     return select(*told, *columns).select_from(joined.join(nodes, same)).where(results.c.account_key == account_key)
