@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT ?= .venv
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways clients check bench record system
+.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways causality clients check bench record system
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -50,6 +50,9 @@ wheel: setup ## build the wheel and try it, with and without the server extra
 
 ways: setup system ## SEEDS histories from seed FIRST on with all ways in at once, on both databases, against the truth
 	$(RUN) python tests/ways/play.py --seeds $(SEEDS) --first $(FIRST)
+
+causality: setup ## SEEDS histories from seed FIRST on in which real dbt runs into faults, against the truth
+	$(RUN) python bench/causality/play.py --seeds $(SEEDS) --first $(FIRST)
 
 clients: setup ## real dbt Cloud clients against the simulator, each in an environment of its own
 	@bash tests/clients/run.sh

@@ -15,6 +15,7 @@ from headwater.artifacts._particulars import owner_from
 from headwater.artifacts._sections import CODED, NODE_SECTIONS, open_manifest
 from headwater.artifacts._values import read_any
 from headwater.artifacts._versions import version_of
+from headwater.model.code import meaning_of
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
 
 
@@ -135,6 +136,7 @@ def _macros(found: dict[str, Raw], faults: Faults) -> tuple[Macro, ...]:
                 version=version_of(said.macro_sql or ""),
                 path=said.original_file_path or said.path or "",
                 macros=said.depends_on.macros or () if said.depends_on else (),
+                meaning=b"" if said.package_name == "dbt" else version_of(meaning_of(said.macro_sql)),
             )
         )
     return tuple(macros)

@@ -17,7 +17,7 @@ from headwater.store.manifests import mark_current
 from headwater.store.nodes import ensure_node_keys, missing_pairs
 from headwater.store.runs import touch_run
 from headwater.store.schema import compiled_codes, executions, freshness_results, invocations
-from headwater.store.values import clean_key, clean_number, clean_text, span_to_micros, to_micros
+from headwater.store.values import clean_deep, clean_key, clean_number, clean_text, span_to_micros, to_micros
 from headwater.store.writing import Scope, insert_rows, lock_account, next_key, upsert
 
 _EXECUTION = [column.name for column in executions.c]
@@ -56,6 +56,7 @@ def save_invocation(
         "invocation_id": clean_key(invocation.invocation_id),
         "manifest_key": manifest_key,
         "run_id": run_id,
+        "variables": None if run_results is None else run_results.variables,
         "airflow": None if airflow is None or (row is not None and row.airflow is not None) else _document(airflow),
     }
     was: dict[str, Any] = {} if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
@@ -189,4 +190,6 @@ def _document(airflow: AirflowContext) -> dict[str, Any]:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, dict):
+        return clean_deep(value)
     return clean_number(value) if isinstance(value, int) else value
