@@ -100,6 +100,19 @@ def test_the_pages_say_what_the_reports_say(site, tokens):
     assert "2 nodes use it" in run
 
 
+def test_the_page_says_what_suffers_what_to_run_and_how_old_the_data_are(site, tokens):
+    """The affected with what they suffer, the command that is the way back, what data rest on, what a build read."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+
+    for words in (
+        "Affected now: 1 table (1 failed), 1 exposure.", "reads bad data", "bad by itself",
+        "1 test could not vouch since",
+        "<code>dbt build --select fct_orders+</code>", "nightly, about 41 s", "Data as of 2026-11-20 07:00 UTC",
+        "What that rests on", "shop.products", "stg_orders",
+    ):  # fmt: skip
+        assert words in page
+
+
 def test_hostile_text_is_only_text(serve_door, tokens):
     """Markup in any field of a node is shown as text."""
     bad = web_reports.HOSTILE

@@ -8,7 +8,9 @@ from headwater.cli.nodes import Account, AsJson, At, Environment, Project, Ref
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, print_json, read_time, say_counts, say_time
 from headwater.observatory import verdicts
+from headwater.observatory.consequence_reports import say_command
 from headwater.observatory.references import NodeQuestion
+from headwater.observatory.verdicts import ConsequencesSummary
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -46,8 +48,29 @@ def why(
         )
         for sentence in cause.evidence:
             out.print(f"   {sentence}", markup=False)
-    out.print(report.consequences.sentence, markup=False)
-    if report.consequences.counts:
-        out.print(f"downstream: {say_counts(report.consequences.counts)}", markup=False)
+    if report.data_as_of is not None:
+        out.print(report.data_as_of.sentence, markup=False)
+    _print_consequences(report.consequences)
     for note in report.notes:
         out.print(note, markup=False)
+
+
+def _print_consequences(found: ConsequencesSummary) -> None:
+    """Print what suffers and what to do next; names are in `--json`."""
+    out = console()
+    out.print(found.sentence, markup=False)
+    if found.counts:
+        out.print(f"downstream: {say_counts(found.counts)}", markup=False)
+    if found.suffering:
+        out.print(found.suffering, style="bold", markup=False)
+    if found.spared:
+        out.print(found.spared, markup=False)
+    if found.tests_unvouched:
+        count = len(found.tests_unvouched)
+        out.print(f"{count:,} test{' has' if count == 1 else 's have'} not spoken since.", markup=False)
+    if found.rerun.commands:
+        out.print("Once the cause is gone:", style="bold", markup=False)
+    for command in found.rerun.commands:
+        out.print(f"   {say_command(command)}", markup=False)
+    if found.rerun.sentence:
+        out.print(found.rerun.sentence, markup=False)

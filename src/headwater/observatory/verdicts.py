@@ -29,6 +29,8 @@ from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.lineage import scope_of
 from headwater.observatory.node_reports import ExposureSummary, ImpactReport, NodePlace, OwnerSummary
+from headwater.observatory.provenance import read_provenance, summarise_data_as_of
+from headwater.observatory.provenance_reports import DataAsOfSummary
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.store.inventory import list_account_jobs
 
@@ -94,6 +96,7 @@ class VerdictReport:
     last_good_at: datetime | None
     place: NodePlace
     causes: tuple[CauseSummary, ...]
+    data_as_of: DataAsOfSummary | None
     consequences: ConsequencesSummary
     notes: tuple[str, ...]
     as_of: datetime
@@ -113,6 +116,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         consequences = _read_consequences(tx, found, verdict, now)
         jobs = {job.job_id: job for job in list_account_jobs(tx, found.address.account_key)}
         impact = read_impact(tx, found, now)
+        data_as_of = read_provenance(tx, found.estate, found.address, now).data_as_of(found.address, now)
     return VerdictReport(
         unique_id=verdict.unique_id,
         name=found.row.name,
@@ -123,6 +127,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         last_good_at=verdict.last_good_at,
         place=place_of(found),
         causes=tuple(_summarise(cause) for cause in verdict.causes),
+        data_as_of=summarise_data_as_of(data_as_of, found.address),
         consequences=_summarise_consequences(found, consequences, impact, jobs),
         notes=impact.notes,
         as_of=now,
