@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from web_reports import NOW
 
+from headwater.observatory.cause_reports import CauseSummary
 from headwater.observatory.node_reports import (
     CatalogReport,
     ChangesReport,
@@ -24,7 +25,7 @@ from headwater.observatory.node_reports import (
     OwnerSummary,
     VersionChange,
 )
-from headwater.observatory.verdicts import CauseSummary, ConsequencesSummary, VerdictReport
+from headwater.observatory.verdicts import ConsequencesSummary, VerdictReport
 
 PLACE = NodePlace(
     account="acme",

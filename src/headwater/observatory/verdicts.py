@@ -6,25 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.model.node import short_name
-from headwater.model.verdict import Cause, Verdict
+from headwater.model.verdict import Verdict
+from headwater.observatory.cause_reports import (
+    CauseSummary,
+    PathStep,
+    say_cause,
+    summarise_cause,
+    summarise_step,
+)
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.node_reports import ExposureSummary, NodePlace, OwnerSummary
 from headwater.observatory.references import NodeQuestion, find_node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseSummary:
-    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
-
-    kind: str
-    subject: str
-    unique_id: str | None
-    run_id: int | None
-    confidence: float
-    since: datetime | None
-    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +34,10 @@ class ConsequencesSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReport:
-    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches."""
+    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches.
+
+    `path` leads from the node to the likeliest cause; `past` says how it was bad before, where it is well again.
+    """
 
     unique_id: str
     name: str
@@ -54,6 +51,8 @@ class VerdictReport:
     consequences: ConsequencesSummary
     notes: tuple[str, ...]
     as_of: datetime
+    path: tuple[PathStep, ...] = ()
+    past: str | None = None
 
 
 def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
@@ -77,7 +76,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         since=verdict.since,
         last_good_at=verdict.last_good_at,
         place=place_of(found),
-        causes=tuple(_summarise(cause) for cause in verdict.causes),
+        causes=tuple(summarise_cause(cause) for cause in verdict.causes),
         consequences=ConsequencesSummary(
             sentence=impact.sentence,
             downstream=impact.downstream,
@@ -87,18 +86,8 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         ),
         notes=impact.notes,
         as_of=now,
-    )
-
-
-def _summarise(cause: Cause) -> CauseSummary:
-    return CauseSummary(
-        kind=str(cause.kind),
-        subject=short_name(cause.unique_id) if cause.unique_id else f"run {cause.run_id}",
-        unique_id=cause.unique_id,
-        run_id=cause.run_id,
-        confidence=cause.confidence,
-        since=cause.since,
-        evidence=cause.evidence,
+        path=tuple(summarise_step(step) for step in verdict.path),
+        past=verdict.past,
     )
 
 
@@ -109,5 +98,4 @@ def _say(verdict: Verdict) -> str:
     if not verdict.causes:
         return f"{said}."
     first = verdict.causes[0]
-    subject = short_name(first.unique_id) if first.unique_id else f"run {first.run_id}"
-    return f"{said}: {str(first.kind).replace('_', ' ')} ({subject})."
+    return f"{said}: {say_cause(first)}."
