@@ -17,7 +17,7 @@ SQL = "select id, amount -- in cents\nfrom {{ ref('stg_orders') }} where state =
 
 def node(code: str | None = SQL, *, version: str = "", unique_id: str = "model.shop.orders", **facts: object) -> Node:
     """Make a model; its versions follow from what is given."""
-    told = json.dumps([code, version, str(facts)]).encode()
+    told = json.dumps([code, version, str(facts.get("config_json"))]).encode()
     usual = {"resource_type": "model", "name": "orders", "version": told, "code_version": told, "language": "sql"}
     return Node(**{**usual, **facts}, unique_id=unique_id, raw_code=code)  # type: ignore[arg-type]
 
