@@ -95,8 +95,7 @@ MESSAGES = (
     (FailureKind.LOCK, "[DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added by a concurrent update."),
     (
         FailureKind.LOCK,
-        "io.delta.exceptions.MetadataChangedException: The metadata of the Delta table has been changed by a"
-        " concurrent update.",
+        "io.delta.exceptions.MetadataChangedException: The metadata has been changed by a concurrent update.",
     ),
     (FailureKind.OUT_OF_MEMORY, "Job aborted due to stage failure: ExecutorLostFailure (executor 3 exited)"),
     (FailureKind.MISSING_COLUMN, "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `amount` cannot be resolved."),
@@ -169,7 +168,7 @@ def test_messages_are_told_apart(kind: FailureKind, message: str) -> None:
     ],
 )
 def test_the_required_variable_is_named(name: str | None, message: str | None) -> None:
-    """dbt's variables and the environment's alike."""
+    """Variables of dbt and the environment's alike."""
     assert find_variable(message) == name
 
 

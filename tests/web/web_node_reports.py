@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from web_reports import NOW
 
-from headwater.observatory.cause_reports import CauseSummary
+from headwater.observatory.cause_reports import CauseSummary, PathStep
 from headwater.observatory.node_reports import (
     CatalogReport,
     ChangesReport,
@@ -64,6 +64,12 @@ def make_verdict(**changes) -> VerdictReport:
         ),
         "notes": (),
         "as_of": NOW,
+        "path": (
+            PathStep(name="fct_orders", unique_id="model.storefront.fct_orders", status="skipped", run_id=8),
+            PathStep(name="stg_products", unique_id="model.storefront.stg_products", status="error", run_id=8),
+            PathStep(name="shop.products", unique_id="source.storefront.shop.products"),
+        ),
+        "past": "It failed at 2026-11-19 10:00 UTC in run 5 and was repaired by the retry, run 6.",
     }
     return VerdictReport(**facts | changes)
 

@@ -123,7 +123,8 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "terminating connection due to", "connection already closed", "readtimeout", "no route to host",
     ),
     FailureKind.PERMISSION: (
-        "permission denied", "access denied", "insufficient privileges", "(?<!not exist or )not authorized", "does not have permission",
+        "permission denied", "access denied", "insufficient privileges", "(?<!not exist or )not authorized",
+        "does not have permission",
         "insufficient_permissions", "accessdenied", "lacks? (the )?.{0,40}privilege", "must be owner of",
         "user does not have", "permission was denied", "403 forbidden", "insufficient privilege",
         "cannot (select|insert|create|drop) .{0,200}(permission|privilege)", "permission_denied",
