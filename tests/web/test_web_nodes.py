@@ -150,3 +150,28 @@ def test_without_lineage_the_catalogue_says_what_brings_it(serve_door, tokens):
     nobody = web_reports.AccountsReport(accounts=(), as_of=web_reports.NOW)
     with serve_door(list_catalog=lambda *_: empty, list_accounts=lambda: nobody) as site:
         assert "headwater account add" in site.ask("/catalog", token=tokens["viewer"]).text
+
+
+def test_the_way_to_the_cause_and_what_repaired_it_are_on_the_page(site, tokens):
+    """Each step links to its node and its run, in the order from the node to the cause."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+    way = page[page.index("The way to the cause") :].split("</nav>")[0]
+
+    assert [way.index(name) for name in ("fct_orders", "stg_products", "shop.products")] == sorted(
+        way.index(name) for name in ("fct_orders", "stg_products", "shop.products")
+    )
+    assert node_link("model.storefront.stg_products", "acme").replace("&", "&amp;") in way
+    assert "/runs/acme/8" in way
+    assert "repaired by the retry, run 6" in page
+
+
+def test_a_run_says_why_it_went_wrong(site, tokens):
+    """One line for each cause, what failed by it and what it skipped, with links; markup in evidence is text."""
+    run = web_reports.make_run_report()
+    page = site.ask(f"/runs/acme/{run.run_id}", token=tokens["viewer"]).text
+    section = page[page.index('id="causes"') :].split("</section>")[0]
+
+    assert [section.count(cause.sentence) for cause in run.causes] == [1, 1]
+    assert node_link("source.storefront.shop.orders", "acme").replace("&", "&amp;") in section
+    assert "Skipped: 3 nodes" in section
+    assert "&lt;b&gt;between" in section

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from web_reports import NOW
 
+from headwater.observatory.cause_reports import CauseSummary, PathStep
 from headwater.observatory.consequence_reports import AffectedJob, AffectedSummary, RerunCommand, RerunSummary
 from headwater.observatory.node_reports import (
     CatalogReport,
@@ -32,7 +33,7 @@ from headwater.observatory.provenance_reports import (
     DataAsOfSummary,
     ReadingSummary,
 )
-from headwater.observatory.verdicts import CauseSummary, ConsequencesSummary, VerdictReport
+from headwater.observatory.verdicts import ConsequencesSummary, VerdictReport
 
 PLACE = NodePlace(
     account="acme",
@@ -70,6 +71,12 @@ def make_verdict(**changes) -> VerdictReport:
         "consequences": make_consequences(),
         "notes": (),
         "as_of": NOW,
+        "path": (
+            PathStep(name="fct_orders", unique_id="model.storefront.fct_orders", status="skipped", run_id=8),
+            PathStep(name="stg_products", unique_id="model.storefront.stg_products", status="error", run_id=8),
+            PathStep(name="shop.products", unique_id="source.storefront.shop.products"),
+        ),
+        "past": "It failed at 2026-11-19 10:00 UTC in run 5 and was repaired by the retry, run 6.",
     }
     return VerdictReport(**facts | changes)
 
