@@ -96,23 +96,27 @@ class Lineage:
 
         Without ephemeral models they are passed through: they are not in the answer and count as no step.
         """
-        return self._reach(self._parents, node, depth, with_ephemeral)
+        return self._reach(self._parents, (node,), depth, with_ephemeral)
 
     def downstream(
         self, node: NodeAddress, *, depth: int | None = None, with_ephemeral: bool = True
     ) -> tuple[NodeAddress, ...]:
         """Give all that is made from a node, without itself, up to so many steps away."""
-        return self._reach(self._children, node, depth, with_ephemeral)
+        return self._reach(self._children, (node,), depth, with_ephemeral)
+
+    def below(self, nodes: Iterable[NodeAddress]) -> tuple[NodeAddress, ...]:
+        """Give all that is made from any of some nodes, without those; ephemeral models are passed through."""
+        return self._reach(self._children, nodes, None, with_ephemeral=False)
 
     def _reach(
-        self, edges: _Edges, node: NodeAddress, depth: int | None, with_ephemeral: bool
+        self, edges: _Edges, nodes: Iterable[NodeAddress], depth: int | None, with_ephemeral: bool
     ) -> tuple[NodeAddress, ...]:
-        start = self._places[node]
         hidden = bytes(len(self.nodes)) if with_ephemeral else self._is_ephemeral
         seen = bytearray(len(self.nodes))
-        seen[start] = True
         found: list[int] = []
-        frontier = [start]
+        frontier = [self._places[node] for node in nodes]
+        for start in frontier:
+            seen[start] = True
         while frontier and (depth is None or depth > 0):
             reached: list[int] = []
             for place in frontier:  # an ephemeral model that is passed through is appended to what is walked over

@@ -16,6 +16,19 @@ class OwnerSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSummary:
+    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
+
+    kind: str
+    subject: str
+    unique_id: str | None
+    run_id: int | None
+    confidence: float
+    since: datetime | None
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodePlace:
     """A project and environment, and how they were chosen: asked for, production, or where dbt parsed last."""
 

@@ -10,21 +10,8 @@ from headwater.model.verdict import Cause, Verdict
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
-from headwater.observatory.node_reports import ExposureSummary, NodePlace, OwnerSummary
+from headwater.observatory.node_reports import CauseSummary, ExposureSummary, NodePlace, OwnerSummary
 from headwater.observatory.references import NodeQuestion, find_node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseSummary:
-    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
-
-    kind: str
-    subject: str
-    unique_id: str | None
-    run_id: int | None
-    confidence: float
-    since: datetime | None
-    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +64,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         since=verdict.since,
         last_good_at=verdict.last_good_at,
         place=place_of(found),
-        causes=tuple(_summarise(cause) for cause in verdict.causes),
+        causes=tuple(summarise_cause(cause) for cause in verdict.causes),
         consequences=ConsequencesSummary(
             sentence=impact.sentence,
             downstream=impact.downstream,
@@ -90,7 +77,8 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
     )
 
 
-def _summarise(cause: Cause) -> CauseSummary:
+def summarise_cause(cause: Cause) -> CauseSummary:
+    """Give a cause as a document has it."""
     return CauseSummary(
         kind=str(cause.kind),
         subject=short_name(cause.unique_id) if cause.unique_id else f"run {cause.run_id}",
