@@ -6,9 +6,10 @@ written. Whoever read an older state than was evaluated meanwhile writes nothing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -51,15 +52,15 @@ _MOST_TRIES = 4
 class Judge(Protocol):
     """Who tells what is not as it should be; it reads within the transaction it is given."""
 
-    def find(self, tx: Connection, scope: Scope, late: Sequence[JobFacts], now: datetime) -> tuple[Finding, ...]:
+    def find(self, tx: Connection, scope: Scope, late: Sequence[JobFacts], now: datetime, /) -> tuple[Finding, ...]:
         """Find what is bad in an environment; `late` are its jobs that may not have come to their nodes."""
 
-    def check(self, tx: Connection, incident: Incident, now: datetime) -> Standing:
+    def check(self, tx: Connection, incident: Incident, now: datetime, /) -> Standing:
         """Tell since when the cause of an incident is gone, and what it reached that is not rebuilt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
+class Judged:
     """What was found in an environment, and how it stands with its incidents whose cause was not, by number."""
 
     scope: Scope
@@ -94,7 +95,7 @@ def _evaluate(store: Store, account_key: int, judge: Judge) -> tuple[Incident, .
         late = [job for job in jobs if is_in_trouble(job)]
         judged = [
             _judge(tx, judge, scope, [job.facts for job in late if job.scope == scope], now)
-            for scope in _list_scopes(tx, account_key, before, touched, {job.scope for job in late})
+            for scope in _list_scopes(tx, account_key, before, touched, {job.scope for job in late}, now)
         ]
         moments = (find_late_at(job.facts, job.told_at or now) for job in jobs)
         due_at = min((moment for moment in moments if moment is not None), default=None)
@@ -106,14 +107,14 @@ def _is_due(mark: IncidentMark, now: datetime) -> bool:
 
 
 def _list_scopes(
-    tx: Connection, account_key: int, mark: IncidentMark, touched: Mapping[Scope, bool], late: set[Scope]
+    tx: Connection, account_key: int, mark: IncidentMark, touched: Mapping[Scope, bool], late: set[Scope], now: datetime
 ) -> list[Scope]:
     """List the environments to judge: those with bad news, with an incident, or with a job that may be late."""
+    wanted = {scope for scope, is_bad in touched.items() if is_bad} | late
     if mark.evaluated_at is None:
-        wanted = {place.scope for place in list_places(tx, (account_key,))}
-    else:
-        going_on = {_scope(one) for one in list_standing(tx, account_key, mark.evaluated_at) if not one.is_resolved}
-        wanted = {scope for scope, is_bad in touched.items() if is_bad} | going_on | late
+        wanted |= {place.scope for place in list_places(tx, (account_key,))}
+    elif touched or _is_due(mark, now):
+        wanted |= {_scope(one) for one in list_standing(tx, account_key, mark.evaluated_at) if not one.is_resolved}
     kinds = {one.environment_id: one.kind for one in list_environments(tx, account_key)} if wanted else {}
     return sorted(
         (scope for scope in wanted if kinds.get(scope.environment_id) != _DEVELOPMENT),
@@ -121,12 +122,12 @@ def _list_scopes(
     )
 
 
-def _judge(tx: Connection, judge: Judge, scope: Scope, late: Sequence[JobFacts], now: datetime) -> _Judged:
+def _judge(tx: Connection, judge: Judge, scope: Scope, late: Sequence[JobFacts], now: datetime) -> Judged:
     standing = [one for one in list_standing(tx, scope.account_key, now - REOPEN_WITHIN) if _scope(one) == scope]
     findings = judge.find(tx, scope, late, now)
     found = {found.key for found in group_findings(findings, standing)}
     gone = [incident for incident in standing if not incident.is_resolved and incident.key not in found]
-    return _Judged(
+    return Judged(
         scope=scope,
         findings=findings,
         standings={incident.number: judge.check(tx, incident, now) for incident in gone},
@@ -134,7 +135,7 @@ def _judge(tx: Connection, judge: Judge, scope: Scope, late: Sequence[JobFacts],
 
 
 def _write(
-    store: Store, account_key: int, judged: Sequence[_Judged], before: IncidentMark, mark: IncidentMark
+    store: Store, account_key: int, judged: Sequence[Judged], before: IncidentMark, mark: IncidentMark
 ) -> tuple[Incident, ...] | None:
     assert mark.evaluated_at is not None  # noqa: S101  set by whoever evaluates
     now = mark.evaluated_at
@@ -143,28 +144,31 @@ def _write(
         if get_mark(tx, account_key) != before:
             return None
         standing = list_standing(tx, account_key, now - REOPEN_WITHIN) if judged else []
-        moved = [move for one in judged for move in _move(tx, one, standing, now)]
+        numbers = count(next_number(tx, account_key))
+        moved = [move for one in judged for move in move_incidents(one, standing, numbers, now)]
         for incident, transitions in moved:
             save_incident(tx, incident, transitions)
+        is_newest = read_revision(tx, account_key) == mark.revision
         if any(transitions for _, transitions in moved):
-            raise_revision(tx, account_key)
+            raised = raise_revision(tx, account_key)  # so that pages see it; it is no news to the next evaluation
+            mark = replace(mark, revision=raised if is_newest else mark.revision)
         save_mark(tx, account_key, mark)
     return tuple(incident for incident, transitions in moved if transitions)
 
 
-def _move(tx: Connection, judged: _Judged, standing: Sequence[Incident], now: datetime) -> list[Moved]:
+def move_incidents(judged: Judged, standing: Sequence[Incident], numbers: Iterator[int], now: datetime) -> list[Moved]:
+    """Hold what was found in an environment against what stands there; gives only what changed."""
     here = [incident for incident in standing if _scope(incident) == judged.scope]
     known = {incident.number: incident for incident in here}
     moved: dict[int, Moved] = {}
-    number = next_number(tx, judged.scope.account_key)
     for found in group_findings(judged.findings, here):
         incident = choose(found, here, now)
         if incident is not None:
             moved[incident.number] = keep_on(incident, found, now)
         elif is_worth_opening(found, now):
+            number = next(numbers)
             place = {"project_id": judged.scope.project_id, "environment_id": judged.scope.environment_id}
             moved[number] = open_incident(found, account_key=judged.scope.account_key, number=number, now=now, **place)
-            number += 1
     for gone, how in judged.standings.items():
         if gone in known and gone not in moved:
             moved[gone] = settle(known[gone], how, now)

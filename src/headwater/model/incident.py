@@ -28,6 +28,9 @@ _WHOLE_ENVIRONMENT = {
 }
 """Causes that strike whatever runs at that time: one for all jobs of an environment."""
 
+_WHOLE_SOURCE = frozenset({CauseKind.SOURCE_STALE, CauseKind.SOURCE_MISSING})
+"""Causes that strike the tables of a source together: what loads one loads the others."""
+
 _TABLES = ("model.", "seed.", "snapshot.")
 
 
@@ -172,7 +175,7 @@ def key_of(cause: Cause, job_id: int | None) -> str:
     if cause.kind in _WHOLE_ENVIRONMENT:
         return _WHOLE_ENVIRONMENT[cause.kind]
     if cause.unique_id is not None:
-        return cause.unique_id
+        return cause.unique_id.rpartition(".")[0] if cause.kind in _WHOLE_SOURCE else cause.unique_id
     return f"job:{job_id}" if job_id is not None else str(cause.kind)
 
 
@@ -182,12 +185,10 @@ def group_findings(findings: Iterable[Finding], standing: Sequence[Incident] = (
     A root that an incident stands for already stays with it, whatever its cause looks like by now: an attempt to
     mend it must not make a second incident. Of several nearly equal causes one that explains others counts.
     """
-    claimed = {
-        (incident.key, root): incident for incident in sorted(standing, key=_by_number) for root in incident.roots
-    }
+    newest_first = sorted(standing, key=_by_number)
     groups: dict[str, list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: (-one.causes[0].confidence, one.began_at, one.root)):
-        key = _claimed_key(finding, claimed) or _shared_key(finding, groups, standing) or finding.keys[0]
+        key = _claimed_key(finding, newest_first) or _shared_key(finding, groups, standing) or finding.keys[0]
         groups.setdefault(key, []).append(finding)
     return tuple(_join(key, group) for key, group in sorted(groups.items()))
 
@@ -196,11 +197,11 @@ def _by_number(incident: Incident) -> int:
     return -incident.number
 
 
-def _claimed_key(finding: Finding, claimed: dict[tuple[str, str], Incident]) -> str | None:
-    for (key, root), incident in claimed.items():
-        is_meant = root == finding.root and (not incident.is_resolved or _is_set_aside(incident, finding.seen_at))
-        if is_meant:
-            return key
+def _claimed_key(finding: Finding, standing: Sequence[Incident]) -> str | None:
+    for incident in standing:
+        stands = not incident.is_resolved or _is_set_aside(incident, finding.seen_at)
+        if stands and finding.root in incident.roots:
+            return incident.key
     return None
 
 
