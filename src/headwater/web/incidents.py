@@ -90,9 +90,11 @@ async def incidents_document(
     account: Words = None,
     project: Words = None,
     environment: Words = None,
-    state: Annotated[
+    wanted: Annotated[
         str | None,
-        QueryParameter(description="open, acknowledged, resolved or all; those that go on where nothing is said."),
+        QueryParameter(
+            name="state", description="open, acknowledged, resolved or all; those that go on where nothing is said."
+        ),
     ] = None,
     since: Moment = None,
     limit: Annotated[
@@ -100,7 +102,7 @@ async def incidents_document(
     ] = None,
 ) -> IncidentsReport:
     """Give incidents, those that go on first."""
-    told = {"account": account, "project": project, "environment": environment, "state": state, "since": since}
+    told = {"account": account, "project": project, "environment": environment, "state": wanted, "since": since}
     asked, most = _read_question(given_of(**told, limit=limit))
     return await sync_to_thread(door_of(request).list_incidents, asked, most)
 
