@@ -290,6 +290,10 @@ class _StoredMetrics(Collector):
         for (account, state), count in report.artifacts.items():
             artifacts.add_metric([account, state], count)
         yield artifacts
+        incidents = GaugeMetricFamily("headwater_open_incidents", "Incidents that go on.", labels=("account", "state"))
+        for (account, state), count in report.incidents.items():
+            incidents.add_metric([account, state], count)
+        yield incidents
         requests = CounterMetricFamily(
             "headwater_dbt_requests",
             "Requests to dbt Cloud by this process.",

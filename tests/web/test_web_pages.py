@@ -9,7 +9,7 @@ from headwater.observatory import access
 
 PATHS = (
     "/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/accounts/acme",
-    "/catalog", "/nodes?ref=fct_orders",
+    "/catalog", "/nodes?ref=fct_orders", "/incidents", "/incidents?state=resolved", "/incidents/1-1", "/incidents/1-3",
 )  # fmt: skip
 LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import web_incident_reports
+
 from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.jobs import JobsReport, JobSummary
@@ -167,6 +169,7 @@ def make_overview(days: int = 7, **changes) -> OverviewReport:
         "bars": bars,
         "runs_by_status": {status: sum(bar.runs.get(status, 0) for bar in bars) for status in statuses},
         "accounts": ACCOUNTS,
+        "incidents": web_incident_reports.make_incidents(),
         "in_progress": RUNS[:2],
         "failures": (FAILED, make_run(300_412_700, status="error", job_name="hourly", nodes={"fail": 3, "pass": 20})),
         "revision": 41,

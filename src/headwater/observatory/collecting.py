@@ -17,6 +17,7 @@ from headwater.model.airflow import name_task
 from headwater.model.node import ArtifactMetadata
 from headwater.model.run import AirflowContext, Run, RunStatus, Way
 from headwater.observatory.aliases import find_sibling
+from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
@@ -54,6 +55,7 @@ def receive(observatory: Observatory, body: bytes) -> ReceiveReport:
         return _describe_received(ingest_collected(observatory, collected).invocations)
     account = _find_or_add_account(observatory, collected.address, now)
     recorded = record_run(observatory.store, account.account_key, collected, Way.SDK, now)
+    evaluate_account(observatory, account.account_key)
     return ReceiveReport(account=account.name, run_id=collected.run.run_id, is_new=recorded.saved.is_new)
 
 
@@ -101,7 +103,10 @@ def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> In
         context=frozenset(file.name for file in collected.files if file.is_context),
         command=collected.command,
     )
-    return _describe(target, collected, _save(observatory, target, collected))
+    stored = _save(observatory, target, collected)
+    for account_key in sorted({each.home.account.account_key for each in stored}):
+        evaluate_account(observatory, account_key)
+    return _describe(target, collected, stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.model.incident import IncidentState
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import AccountSummary
 from headwater.store.accounts import list_accounts as list_stored_accounts
 from headwater.store.accounts import read_revisions
+from headwater.store.incidents import count_open
 from headwater.store.inventory import list_account_jobs, list_projects
 from headwater.store.run_counts import list_run_totals
 from headwater.store.run_queries import list_changed_runs
 from headwater.store.runs import count_artifacts
+
+_GOING_ON = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,15 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsReport:
-    """Everything that can be read at a moment; `artifacts` counts by account and state, `runs` by job and status."""
+    """Everything that can be read at a moment; `artifacts` counts by account and state, `runs` by job and status,
+    `incidents` those that go on by account and state.
+    """
 
     accounts: tuple[AccountSummary, ...]
     runs: Mapping[tuple[JobPlace, str], int]
     artifacts: Mapping[tuple[str, str], int]
     requests: Mapping[tuple[str, str, str], int]
+    incidents: Mapping[tuple[str, str], int]
 
 
 def read_metrics(observatory: Observatory) -> MetricsReport:
@@ -60,8 +67,16 @@ def read_metrics(observatory: Observatory) -> MetricsReport:
         for total in list_run_totals(tx):
             unnamed = JobPlace(names[total.account_key], "", str(total.job_id or ""))
             runs[places.get((total.account_key, total.job_id), unnamed), str(total.status)] += total.runs
+        incidents = {(name, str(state)): 0 for name in names.values() for state in _GOING_ON}
+        incidents |= {(names[key], state): count for (key, state), count in count_open(tx).items()}
         artifacts = {(names[key], state): count for (key, state), count in count_artifacts(tx).items()}
-    return MetricsReport(accounts=accounts, runs=runs, artifacts=artifacts, requests=observatory.traffic.counts())
+    return MetricsReport(
+        accounts=accounts,
+        runs=runs,
+        artifacts=artifacts,
+        requests=observatory.traffic.counts(),
+        incidents=incidents,
+    )
 
 
 def read_revisions_now(observatory: Observatory) -> dict[int, int]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.observatory.cause_reports import RunCauseSummary
+from headwater.observatory.incident_reports import IncidentsReport
 from headwater.observatory.node_reports import ChangesReport
 
 
@@ -268,7 +269,7 @@ class RunBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewReport:
-    """The first page: whether to worry, runs over time, accounts, what runs now, what failed last."""
+    """The first page: whether to worry, incidents, runs over time, accounts, what runs now, what failed last."""
 
     sentence: str
     days: int
@@ -276,6 +277,7 @@ class OverviewReport:
     bars: tuple[RunBar, ...]
     runs_by_status: dict[str, int]
     accounts: tuple[AccountSummary, ...]
+    incidents: IncidentsReport
     in_progress: tuple[RunSummary, ...]
     failures: tuple[RunSummary, ...]
     revision: int

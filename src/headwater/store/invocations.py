@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, delete, select
 
 from headwater.model.invocation import Execution, Freshness, Invocation, RunResults, Sources
 from headwater.model.run import AirflowContext
+from headwater.store.accounts import raise_revision
 from headwater.store.manifests import mark_current
 from headwater.store.nodes import ensure_node_keys, missing_pairs
 from headwater.store.runs import touch_run
@@ -80,6 +81,8 @@ def save_invocation(
         upsert(tx, invocations, [{**facts, "invocation_key": key, "stored_at": now}])
         if facts["run_id"] is not None:
             touch_run(tx, scope.account_key, facts["run_id"])
+        else:
+            raise_revision(tx, scope.account_key)
     if facts["manifest_key"] is not None and facts["generated_at"] is not None:
         mark_current(tx, scope.account_key, facts["manifest_key"], facts["generated_at"])
     return key

@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import accounts, api, connecting, hooks, login, node_api, node_pages, pages
+from headwater.web import accounts, api, connecting, hooks, incidents, login, node_api, node_pages, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -42,6 +42,9 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     accounts.pause_or_resume,
     node_pages.node_page,
     node_pages.catalog_page,
+    incidents.incidents_page,
+    incidents.incident_page,
+    incidents.act_on_page,
     login.login_page,
     login.log_in,
     login.log_out,
@@ -56,6 +59,9 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     node_api.why_document,
     node_api.catalog_document,
     api.match_document,
+    incidents.incidents_document,
+    incidents.incident_document,
+    incidents.act_on_incident,
     api.revision_document,
     api.receive_collected,
     api.health_document,

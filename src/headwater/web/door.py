@@ -14,6 +14,7 @@ from headwater.observatory import (
     collecting,
     following,
     impact,
+    incidents,
     jobs,
     matching,
     nodes,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
+    from headwater.observatory.incidents import IncidentQuestion
     from headwater.observatory.jobs import JobsReport
     from headwater.observatory.matching import MatchReport
     from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
@@ -69,6 +72,12 @@ class Door:
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
+    list_incidents: Callable[[IncidentQuestion, int], IncidentsReport]
+    get_incident: Callable[[str], IncidentReport]
+    acknowledge: Callable[[str, str, str], IncidentReport]
+    unacknowledge: Callable[[str, str, str], IncidentReport]
+    annotate: Callable[[str, str, str], IncidentReport]
+    resolve: Callable[[str, str, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
@@ -104,6 +113,12 @@ def open_door(observatory: Observatory) -> Door:
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
+        list_incidents=lambda asked, limit: incidents.list_incidents(observatory, asked, limit=limit),
+        get_incident=partial(incidents.get_incident, observatory),
+        acknowledge=partial(incidents.acknowledge, observatory),
+        unacknowledge=partial(incidents.unacknowledge, observatory),
+        annotate=partial(incidents.annotate, observatory),
+        resolve=partial(incidents.resolve, observatory),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),

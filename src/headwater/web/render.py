@@ -29,6 +29,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "look": words.look_of,
         "state_look": words.look_of_state,
+        "incident_look": words.look_of_incident,
         "span": say_span,
         "number": words.say_number,
         "bytes": words.say_bytes,
