@@ -163,7 +163,6 @@ class Manifest:
     nodes: tuple[Node, ...]
     macros: tuple[Macro, ...] = ()
     groups: tuple[Group, ...] = ()
-    compiled_code: dict[str, str] | None = None
     faults: tuple[str, ...] = ()
 
 
