@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.reports import AccountSummary
 from headwater.store.accounts import list_accounts as list_stored_accounts
 from headwater.store.accounts import read_revisions
@@ -48,11 +49,12 @@ class MetricsReport:
     runs: Mapping[tuple[JobPlace, str], int]
     artifacts: Mapping[tuple[str, str], int]
     requests: Mapping[tuple[str, str, str], int]
+    inbox: InboxReport = field(default_factory=InboxReport)
 
 
 def read_metrics(observatory: Observatory) -> MetricsReport:
     """Read what can be read at this moment."""
-    accounts = list_accounts(observatory).accounts
+    listed = list_accounts(observatory)
     runs: Counter[tuple[JobPlace, str]] = Counter()
     with observatory.store.read() as tx:
         names = {account.account_key: account.name for account in list_stored_accounts(tx)}
@@ -61,7 +63,13 @@ def read_metrics(observatory: Observatory) -> MetricsReport:
             unnamed = JobPlace(names[total.account_key], "", str(total.job_id or ""))
             runs[places.get((total.account_key, total.job_id), unnamed), str(total.status)] += total.runs
         artifacts = {(names[key], state): count for (key, state), count in count_artifacts(tx).items()}
-    return MetricsReport(accounts=accounts, runs=runs, artifacts=artifacts, requests=observatory.traffic.counts())
+    return MetricsReport(
+        accounts=listed.accounts,
+        runs=runs,
+        artifacts=artifacts,
+        requests=observatory.traffic.counts(),
+        inbox=listed.inbox,
+    )
 
 
 def read_revisions_now(observatory: Observatory) -> dict[int, int]:

@@ -57,7 +57,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     node_api.catalog_document,
     api.match_document,
     api.revision_document,
-    api.receive_collected,
+    api.accept_collected,
     api.health_document,
     hooks.hear_dbt,
 )
