@@ -37,17 +37,23 @@ select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200
 """A model that takes DuckDB some seconds, if nobody interrupts it, and leaves a file when it begins."""
 
 
+def find_uv() -> str:
+    """Find uv; where there is none, a test cannot install what it needs."""
+    own = ROOT / ".cache" / "uv" / "bin" / "uv"
+    uv = shutil.which("uv") or (str(own) if own.exists() else None)
+    if uv is None:
+        if os.environ.get("CI"):
+            raise AssertionError("There is no uv to install dbt with.")
+        pytest.skip("There is no uv to install dbt with.")
+    return uv
+
+
 def install_dbt() -> Path:
     """Install the demo's dbt below `.cache`, once for each list of versions, and give the folder of its programs."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
     programs = ROOT / ".cache" / "dbt" / digest / "bin"
     if not (programs / "dbt").exists():
-        own = ROOT / ".cache" / "uv" / "bin" / "uv"
-        uv = shutil.which("uv") or (str(own) if own.exists() else None)
-        if uv is None:
-            if os.environ.get("CI"):
-                raise AssertionError("There is no uv to install dbt with.")
-            pytest.skip("There is no uv to install dbt with.")
+        uv = find_uv()
         programs.parent.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=programs.parent.parent))
         requirements = ("--requirement", str(REQUIREMENTS))

@@ -53,7 +53,7 @@ def _inbox(observatory: Observatory) -> CheckLine:
         name="inbox",
         ok=False,
         sentence=f"{oldest.what} was accepted and could not be stored: {oldest.error}",
-        hint="It is kept and tried again by itself, also by a newer Headwater. 'headwater account list' has all of them.",
+        hint="It is kept and tried again by itself, also by a newer Headwater. See 'headwater account list'.",
     )
 
 
