@@ -28,6 +28,7 @@ from headwater.observatory import node_reports, reports, verdicts
 from headwater.observatory.aliases import AliasReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
+from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
 from headwater.observatory.jobs import JobsReport
 from headwater.observatory.matching import MatchReport
@@ -85,7 +86,7 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (reports.StoreSummary, "`headwater demo --once --json`"),
     (reports.TokenSummary, '`headwater token list --json`, as `{"tokens": […]}`'),
     (reports.OverviewReport, ""),
-    (reports.ReceiveReport, ""),
+    (AcceptReport, ""),
     (Revision, ""),
 )
 

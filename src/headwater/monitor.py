@@ -294,6 +294,7 @@ class _StoredMetrics(Collector):
         for (account, state), count in report.incidents.items():
             incidents.add_metric([account, state], count)
         yield incidents
+        yield GaugeMetricFamily("headwater_inbox", "What was accepted and is not stored yet.", report.inbox.waiting)
         requests = CounterMetricFamily(
             "headwater_dbt_requests",
             "Requests to dbt Cloud by this process.",

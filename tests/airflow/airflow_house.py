@@ -23,6 +23,7 @@ from headwater.model.secret import Secret
 from headwater.observatory.access import Role, create_token
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.inbox import storing_accepted
 from headwater.observatory.reports import RunReport
 from headwater.observatory.runs import get_run
 from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
@@ -246,7 +247,7 @@ def _watching(simulator: RunningSimulator, folder: Path) -> Iterator[Observatory
 @contextmanager
 def _served(observatory: Observatory) -> Iterator[str]:
     server = make_server(create_app(observatory))
-    with listen("127.0.0.1", 0) as listener:
+    with storing_accepted(observatory), listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

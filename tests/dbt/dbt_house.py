@@ -38,6 +38,17 @@ select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200
 """A model that takes DuckDB some seconds, if nobody interrupts it, and leaves a file when it begins."""
 
 
+def find_uv() -> str:
+    """Find uv; where there is none, a test cannot install what it needs."""
+    own = ROOT / ".cache" / "uv" / "bin" / "uv"
+    uv = shutil.which("uv") or (str(own) if own.exists() else None)
+    if uv is None:
+        if os.environ.get("CI"):
+            raise AssertionError("There is no uv to install dbt with.")
+        pytest.skip("There is no uv to install dbt with.")
+    return uv
+
+
 def install_dbt() -> Path:
     """Install the demo's dbt below `.cache`, once for each list of versions, and give the folder of its programs."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
@@ -52,12 +63,7 @@ def install_dbt() -> Path:
 
 
 def _make_environment(folder: Path) -> None:
-    own = ROOT / ".cache" / "uv" / "bin" / "uv"
-    uv = shutil.which("uv") or (str(own) if own.exists() else None)
-    if uv is None:
-        if os.environ.get("CI"):
-            raise AssertionError("There is no uv to install dbt with.")
-        pytest.skip("There is no uv to install dbt with.")
+    uv = find_uv()
     draft = Path(tempfile.mkdtemp(dir=folder.parent))
     requirements = ("--requirement", str(REQUIREMENTS))
     subprocess.run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", "3.11", draft], check=True)

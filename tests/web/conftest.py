@@ -23,7 +23,8 @@ from headwater.errors import NotKnown, WrongUse
 from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
-from headwater.observatory.reports import CheckReport, ReceiveReport
+from headwater.observatory.inbox_reports import AcceptReport
+from headwater.observatory.reports import CheckReport
 from headwater.web.app import build_app
 from headwater.web.door import Door
 from headwater.web.guard import COOKIE
@@ -123,7 +124,7 @@ def door(observatory: Observatory) -> Door:
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=lambda: 41,
-        receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
+        accept=lambda _body: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
         find_token=lambda secret: access.find_token(observatory, secret),
         find_session=lambda secret: access.find_session(observatory, secret),

@@ -21,6 +21,7 @@ from headwater.errors import Stopping, WrongUse
 from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.access import create_login_link
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox import storing_accepted
 
 if TYPE_CHECKING:
     from headwater.simulator.settings import Announcement
@@ -49,7 +50,7 @@ def up(host: Host = None, port: Port = None) -> None:
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the web application alone."""
     write_logs()
-    with opened(web={"host": host, "port": port}) as observatory:
+    with opened(web={"host": host, "port": port}) as observatory, storing_accepted(observatory):
         _serve_web(observatory)
 
 
@@ -77,6 +78,7 @@ def monitor(
     with (
         stopping_on_signals(stop),
         opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory,
+        storing_accepted(observatory),
         open_monitor(observatory, observatory.settings.dbt_monitor, stop) as following,
     ):
         ended = following.run()
@@ -118,6 +120,7 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
     with (
+        storing_accepted(observatory),
         open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
         _running(monitor, stop) as ended,
         suppress(Stopping),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from headwater.model.incident import IncidentState
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.reports import AccountSummary
 from headwater.store.accounts import list_accounts as list_stored_accounts
 from headwater.store.accounts import read_revisions
@@ -55,11 +56,12 @@ class MetricsReport:
     artifacts: Mapping[tuple[str, str], int]
     requests: Mapping[tuple[str, str, str], int]
     incidents: Mapping[tuple[str, str], int]
+    inbox: InboxReport = field(default_factory=InboxReport)
 
 
 def read_metrics(observatory: Observatory) -> MetricsReport:
     """Read what can be read at this moment."""
-    accounts = list_accounts(observatory).accounts
+    listed = list_accounts(observatory)
     runs: Counter[tuple[JobPlace, str]] = Counter()
     with observatory.store.read() as tx:
         names = {account.account_key: account.name for account in list_stored_accounts(tx)}
@@ -71,11 +73,12 @@ def read_metrics(observatory: Observatory) -> MetricsReport:
         incidents |= {(names[key], state): count for (key, state), count in count_open(tx).items()}
         artifacts = {(names[key], state): count for (key, state), count in count_artifacts(tx).items()}
     return MetricsReport(
-        accounts=accounts,
+        accounts=listed.accounts,
         runs=runs,
         artifacts=artifacts,
         requests=observatory.traffic.counts(),
         incidents=incidents,
+        inbox=listed.inbox,
     )
 
 

@@ -6,10 +6,11 @@ the JSON, so spans are numbers that say `_seconds`; times are aware UTC datetime
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from headwater.observatory.cause_reports import RunCauseSummary
+from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.incident_reports import IncidentsReport
 from headwater.observatory.node_reports import ChangesReport
 
@@ -56,10 +57,11 @@ class AccountSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsReport:
-    """Every account."""
+    """Every account, and what is still to be stored under one of them."""
 
     accounts: tuple[AccountSummary, ...]
     as_of: datetime
+    inbox: InboxReport = field(default_factory=InboxReport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +302,7 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveReport:
-    """What was received from the SDK: a run, or the invocations of a target folder.
+    """What was stored of what the SDK sent: a run, or the invocations of a target folder.
 
     `run_id` is null where those belong to no run, or to several.
     """

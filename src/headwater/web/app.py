@@ -63,7 +63,7 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     incidents.incident_document,
     incidents.act_on_incident,
     api.revision_document,
-    api.receive_collected,
+    api.accept_collected,
     api.health_document,
     hooks.hear_dbt,
 )

@@ -11,9 +11,9 @@ from headwater.observatory import (
     access,
     accounts,
     catalog,
-    collecting,
     following,
     impact,
+    inbox,
     incidents,
     jobs,
     matching,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.inbox_reports import AcceptReport
     from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
     from headwater.observatory.incidents import IncidentQuestion
     from headwater.observatory.jobs import JobsReport
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
         AccountsReport,
         CheckReport,
         OverviewReport,
-        ReceiveReport,
         RunReport,
         RunsReport,
     )
@@ -80,7 +80,7 @@ class Door:
     resolve: Callable[[str, str, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
-    receive: Callable[[bytes], ReceiveReport]
+    accept: Callable[[bytes], AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
     find_token: Callable[[str], Caller | None]
     find_session: Callable[[str], Caller | None]
@@ -123,7 +123,7 @@ def open_door(observatory: Observatory) -> Door:
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=partial(overview.get_revision, observatory),
-        receive=partial(collecting.receive, observatory),
+        accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
         find_token=partial(access.find_token, observatory),
         find_session=partial(access.find_session, observatory),
