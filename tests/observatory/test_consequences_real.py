@@ -28,7 +28,7 @@ JOBS = {
     "nightly": "Nightly build", "hourly": "Hourly models", "freshness": "Source freshness",
     "metrics_hourly": "Metrics hourly",
 }  # fmt: skip
-TABLES = {"model", "seed", "snapshot"}
+TABLES = {"model", "seed", "snapshot", "function"}
 BAD = {"failed", "skipped", "not-rebuilt", "test-failing"}
 
 

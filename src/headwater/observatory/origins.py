@@ -24,7 +24,6 @@ from headwater.observatory.evidence import TESTS, Graph, graph_of
 from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.lineage import Estate, scope_of
 from headwater.observatory.missed import BUILT, list_missed
-from headwater.observatory.past import Past
 from headwater.store.build_queries import find_run_place, list_newest
 from headwater.store.lineage import read_nodes
 from headwater.store.manifests import list_macros
@@ -77,19 +76,12 @@ class Search:
 
     def in_run(self, outcome: Outcome) -> dict[str, Outcome]:
         """Read what was not good in the run of an outcome, or in its invocation where it had no run."""
-        asked = -outcome.invocation_key if outcome.run_id is None else outcome.run_id
-        if asked not in self._in_run:
-            account_key = self.scope.account_key
-            keys = (
-                (outcome.invocation_key,) if outcome.run_id is None
-                else list_run_invocation_keys(self.tx, account_key, outcome.run_id)
-            )  # fmt: skip
-            self._in_run[asked] = list_bad_outcomes(self.tx, account_key, keys)
-        return self._in_run[asked]
+        if outcome.run_id is not None:
+            return self.in_this_run(outcome.run_id)
+        return list_bad_outcomes(self.tx, self.scope.account_key, (outcome.invocation_key,))
 
-    def in_own_run(self) -> dict[str, Outcome]:
-        """Read what was not good in the run that the cause names."""
-        run_id = self.cause.run_id
+    def in_this_run(self, run_id: int | None) -> dict[str, Outcome]:
+        """Read what was not good in a run; nothing where there was none."""
         if run_id is None:
             return {}
         if run_id not in self._in_run:
@@ -138,7 +130,7 @@ def _list_failing(search: Search, subjects: tuple[NodeAddress, ...]) -> dict[Nod
         asked = estate.lineage.below(subjects)
     elif search.cause.unique_id is None or search.cause.unique_id.startswith("macro."):
         held = estate.held.get(search.scope)
-        named = [found.unique_id for found in search.in_own_run().values() if found.is_failed]
+        named = [found.unique_id for found in search.in_this_run(search.cause.run_id).values() if found.is_failed]
         asked = tuple(held.address(unique_id) for unique_id in named if unique_id in held.rows) if held else ()
     else:
         return {}
@@ -167,11 +159,12 @@ def _attribute(
 
 
 def _list_roots(search: Search, failing: Mapping[NodeAddress, Outcome]) -> list[NodeAddress]:
-    by_run: defaultdict[tuple[Scope, int], dict[str, Outcome]] = defaultdict(dict)
+    by_run: defaultdict[tuple[Scope, int | None, int | None], dict[str, Outcome]] = defaultdict(dict)
     for address, outcome in failing.items():
-        by_run[scope_of(address), outcome.run_id or -outcome.invocation_key][address.unique_id] = outcome
+        alone = outcome.invocation_key if outcome.run_id is None else None
+        by_run[scope_of(address), outcome.run_id, alone][address.unique_id] = outcome
     found = []
-    for (scope, _), outcomes in by_run.items():
+    for (scope, *_), outcomes in by_run.items():
         earliest = sorted(outcomes.values(), key=lambda outcome: (outcome.at, outcome.unique_id))[:_MOST_LOOKED_AT]
         is_alone = len(earliest) == 1
         roots = (
@@ -264,7 +257,7 @@ def _stale_sources(search: Search, subjects: tuple[NodeAddress, ...]) -> list[Or
 def _left_out(search: Search, roots: set[NodeAddress]) -> list[Origin]:
     """Give what a run skipped without a failure above it: it was cancelled, or was to stop at the first failure."""
     held = search.estate.held.get(search.scope)
-    in_run = search.in_own_run()
+    in_run = search.in_this_run(search.cause.run_id)
     if held is None or not in_run:
         return []
     failed = sorted((one for one in in_run.values() if one.is_failed), key=lambda one: (one.at, one.unique_id))
@@ -280,12 +273,12 @@ def _left_out(search: Search, roots: set[NodeAddress]) -> list[Origin]:
         for one in in_run.values()
         if one.status == "skipped" and (row := held.rows.get(one.unique_id)) and row.resource_type in BUILT
     }
-    past = Past(search.tx, search.scope.account_key, keys_of(search.estate, skipped.keys() - below))
+    asked = keys_of(search.estate, skipped.keys() - below)
+    newest = list_newest(search.tx, search.scope.account_key, asked.values(), search.now)
     return [
-        Origin(address=address, since=skipped[address].at, suffers=Suffering.SKIPPED, run_id=skipped[address].run_id)
-        for address in past.node_keys
-        if past.at(address, search.now) is not None
-        and past.at(address, search.now).invocation_key == skipped[address].invocation_key  # type: ignore[union-attr]
+        Origin(address=address, since=told.at, suffers=Suffering.SKIPPED, run_id=told.run_id)
+        for address, node_key in asked.items()
+        if (told := newest.get(node_key)) is not None and told.invocation_key == skipped[address].invocation_key
     ]
 
 
