@@ -33,7 +33,7 @@ def write(house: DbtHouse, path: str, text: str) -> None:
 
 def query(house: DbtHouse, sql: str) -> None:
     """Change the warehouse behind dbt's back."""
-    with duckdb.connect(str(house.project / "four.duckdb")) as connection:
+    with duckdb.connect(str(house.folder / "four.duckdb")) as connection:
         connection.execute(sql)
 
 

@@ -59,8 +59,10 @@ def concurrent_runs(failure: Failure) -> Iterable[Cause]:
     for other in failure.overlapping:
         if is_locked:
             sure = 0.97
-        elif failure.kind in {FailureKind.MISSING_RELATION, FailureKind.DUPLICATE_KEY, FailureKind.UNKNOWN}:
+        elif failure.kind in {FailureKind.MISSING_RELATION, FailureKind.DUPLICATE_KEY}:
             sure = 0.8
+        elif failure.kind is FailureKind.UNKNOWN:
+            sure = 0.55
         else:
             continue
         who = f"run {other.run_id}" if other.run_id is not None else "another invocation"
