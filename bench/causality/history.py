@@ -12,13 +12,14 @@ import decoys
 import faults_code
 import faults_data
 import faults_runs
-from faults import Fault, Maker, Scene
-from headwater.observatory.holder import Observatory
 from jobs import BY_KEY, PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
 from prefix import HEALTHY, Prefix, VirtualClock
 from records import ERROR, MANIFEST, QUEUED, RUNNING, SUCCESS, RunRecord
 from studio import Circumstances, Dbt, Studio, cloud_steps
 from telling import tell
+
+from faults import Fault, Maker, Scene
+from headwater.observatory.holder import Observatory
 from truth import Truth
 
 KINDS: tuple[Maker, ...] = (*faults_code.KINDS, *faults_data.KINDS, *faults_runs.KINDS)
@@ -150,7 +151,9 @@ class Play:
 
     def _really(self, slot: Slot, hit: Placed | None) -> Iterator[RunRecord]:
         job = slot.job
-        commands = next((p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands)
+        commands = next(
+            (p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands
+        )
         only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project == job.project)
         is_checked = any(
             placed.fault.stops or placed.fault.kind == "source_missing" for placed in self.told.placed
@@ -196,7 +199,8 @@ class Play:
         slot, fate = hit.slot, hit.fault.fate
         run_id = self._take(slot, hit)
         base = RunRecord(
-            job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at, revision=self._revision(slot.job.project, slot.at)
+            job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at,
+            revision=self._revision(slot.job.project, slot.at),
         )  # fmt: skip
         began = slot.at + timedelta(seconds=9)
         if fate == "not_started":
@@ -246,7 +250,7 @@ def plan(seed: int, scene: Scene) -> tuple[list[Placed], datetime]:
     first = _make(scene, KINDS[seed % len(KINDS)])
     placed = [_place(first, chance)]
     if chance.random() < 0.25:
-        other = [kind for kind in (*faults_code.KINDS, *faults_data.KINDS)]
+        other = (*faults_code.KINDS, *faults_data.KINDS)
         second = _make(scene, chance.choice(other))
         apart = {first.project, second.project}
         if first.fate not in MISSED and not first.stops and not second.stops and apart in _APART:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from baselines import Answer, folded_events, nearest_failed_parent
+from history import Placed, Told
+
 from faults import Fault, Scene
 from headwater.observatory.holder import Observatory
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.verdicts import CauseSummary, VerdictReport, get_verdict
-from history import Placed, Told
 from truth import Truth
 
 GOOD = frozenset({"healthy", "unknown"})

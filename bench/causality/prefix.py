@@ -14,13 +14,13 @@ from random import Random
 from typing import Any
 
 import msgspec
-
-from headwater.config import read_settings
-from headwater.observatory.holder import Observatory, open_observatory
 from jobs import BEGAN, JOBS, PREFIX_END, Job, each_slot, run_id_at
 from records import ERROR, MANIFEST, RunRecord
 from studio import DEMO, HERE, PROJECTS, Dbt, Studio, build_projects, copy_folder, write_warehouses
 from telling import tell
+
+from headwater.config import read_settings
+from headwater.observatory.holder import Observatory, open_observatory
 
 HEALTHY = "healthy"
 
@@ -38,9 +38,11 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Prefix:
-    """What every history begins with: the folder after a healthy day, a run of each job, the manifests as dbt wrote them."""
+    """What every history begins with: a folder after a healthy day, a run of each job, manifests as dbt wrote them."""
 
     folder: Path
+    store: Path
+    """The folder with the store of a Headwater that was told of the healthy days."""
     runs: dict[str, RunRecord]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -48,11 +50,6 @@ class Prefix:
     def studio(self) -> Path:
         """Give the folder with projects and warehouses."""
         return self.folder / "studio"
-
-    @property
-    def store(self) -> Path:
-        """Give the folder with the store of the Headwater that is asked."""
-        return self.folder / f"store-{_digest_headwater()}"
 
     def tables(self, project: str) -> list[str]:
         """List the raw tables of a project that loaders stamp, as `schema.table`."""
@@ -71,15 +68,19 @@ def open_prefix(cache: Path, python: Path) -> Prefix:
     folder = cache / "causality" / _digest()
     if not (folder / "runs.pickle").exists():
         _record(folder, python)
+    store = folder / f"store-{_digest_headwater()}"
+    prefix = load_prefix(folder, store)
+    if not store.exists():
+        _tell_days(store, prefix.runs)
+    return prefix
+
+
+def load_prefix(folder: Path, store: Path) -> Prefix:
+    """Load a prefix that was recorded."""
     with (folder / "runs.pickle").open("rb") as file:
-        runs = pickle.load(file)  # our own file
-    prefix = Prefix(folder, runs, {})
-    if not prefix.store.exists():
-        _tell_days(prefix.store, runs)
-    manifests = {
-        project: msgspec.json.decode(_manifest_of(runs[f"{project}/nightly"])) for project in PROJECTS
-    }  # fmt: skip
-    return Prefix(folder, runs, manifests)
+        runs: dict[str, RunRecord] = pickle.load(file)  # our own file
+    manifests = {project: msgspec.json.decode(_manifest_of(runs[f"{project}/nightly"])) for project in PROJECTS}
+    return Prefix(folder, store, runs, manifests)
 
 
 def open_store(folder: Path, clock: VirtualClock) -> Observatory:
@@ -149,7 +150,7 @@ def _prepare(studio: Studio, project: str) -> None:
 
 def _tables(studio: Studio, project: str) -> list[str]:
     manifest = msgspec.json.decode((studio.folder / project / "target" / MANIFEST).read_bytes())
-    return Prefix(studio.folder, {}, {project: manifest}).tables(project)
+    return Prefix(studio.folder, studio.folder, {}, {project: manifest}).tables(project)
 
 
 def _healthy(studio: Studio, job: Job, at: datetime, tables: list[str]) -> RunRecord:
