@@ -157,9 +157,8 @@ def package_changed(scene: Scene) -> Fault | None:
 
 
 VARIABLES = (
-    ("storefront", "first_trading_day", "2024-13-01"),
+    ("storefront", "first_trading_day", "01-01-2024"),
     ("storefront", "session_lookback_days", "three"),
-    ("finance", "unused", None),
     ("roastery", "first_crack_celsius", "hot"),
     ("roastery", "minimum_cupping_score", "high"),
 )
@@ -167,7 +166,7 @@ VARIABLES = (
 
 def variable_changed(scene: Scene) -> Fault | None:
     """A variable gets a value that its users cannot work with, in the project or in the job's commands."""
-    project, name, value = scene.chance.choice([one for one in VARIABLES if one[2] is not None])
+    project, name, value = scene.chance.choice(VARIABLES)
     users = [node for node in scene.models(project) if re.search(rf"var\(.{name}.\)", node["raw_code"])]
     job = scene.job_of(users[0]["unique_id"])
     if job is None:

@@ -39,7 +39,8 @@ class Placed:
     wrong_since: datetime
     harmless: Callable[[Studio], None] | None = None
     has_struck: bool = False
-    run_id: int | None = None
+    run_ids: set[int] = field(default_factory=set)
+    """The runs that met it and did not go well."""
 
 
 @dataclass
@@ -97,6 +98,12 @@ class Play:
         self.told.runs.append(record)
         if record.pull_request_id is None and record.status not in {QUEUED, RUNNING}:
             self.told.truth.see_run(record)
+        for placed in self.told.placed:
+            is_met = (
+                placed.has_struck and placed.fault.strike is not None and placed.fault.project == record.job.project
+            )
+            if is_met and record.status == ERROR:
+                placed.run_ids.add(record.run_id)
 
     def _runs_of(self, slot: Slot) -> Iterator[RunRecord]:
         """Give what a job does at a time: as on healthy days, unless a fault has to do with it."""
@@ -154,7 +161,8 @@ class Play:
         commands = next(
             (p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands
         )
-        only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project == job.project)
+        near = {job.project, UPSTREAM.get(job.project)}
+        only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project in near)
         is_checked = any(
             placed.fault.stops or placed.fault.kind == "source_missing" for placed in self.told.placed
             if placed.fault.project == job.project
@@ -204,7 +212,7 @@ class Play:
         )  # fmt: skip
         began = slot.at + timedelta(seconds=9)
         if fate == "not_started":
-            hit.run_id = None
+            hit.run_ids.clear()
             self.told.truth.see_missed(slot.job)
         elif fate == "queued":
             self.told.truth.see_missed(slot.job)
@@ -232,7 +240,7 @@ class Play:
     def _take(self, slot: Slot, hit: Placed | None) -> int:
         run_id = run_id_at(slot.at, slot.job)
         if hit is not None:
-            hit.run_id = run_id
+            hit.run_ids.add(run_id)
         return run_id
 
     def _revision(self, project: str, at: datetime) -> str:
