@@ -68,9 +68,9 @@ class Play:
     chance: Random
     told: Told
 
-    def run(self) -> None:
-        """Let the time pass from the end of the healthy days to that of the history."""
-        for slot in each_slot(PREFIX_END, self.told.ends_at):
+    def run(self, begins_at: datetime) -> None:
+        """Let the time pass from when the healthy days were told to the end of the history."""
+        for slot in each_slot(begins_at, self.told.ends_at):
             self._strike(slot.at)
             for record in self._runs_of(slot):
                 self._tell(record)

@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -30,7 +31,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "tests" / "dbt")]
 
 from dbt_house import install_dbt  # noqa: E402
 from history import Play, Told, open_studio, plan  # noqa: E402
-from jobs import PREFIX_END, WAREHOUSES  # noqa: E402
+from jobs import WAREHOUSES  # noqa: E402
 from measure import Measured, measure  # noqa: E402
 from prefix import Prefix, VirtualClock, copy_prefix, load_prefix, open_prefix, open_store  # noqa: E402
 from report import print_report  # noqa: E402
@@ -41,21 +42,23 @@ from truth import Truth  # noqa: E402
 
 PLAYERS = 2
 VOID_TRIES = 4
+DECOYS_BEFORE = timedelta(hours=5)
+"""How long before the first fault what has nothing to do with it may happen."""
 _WORK: dict[str, Any] = {}
 
 
 def play(seed: int, prefix: Prefix, work: Path, dbt: Dbt, *, attempt: int = 0) -> Measured:
     """Play one history; one whose fault turned out to reach nothing is played again with another choice."""
     began = time.monotonic()
-    copy_prefix(prefix, work)
     chance = Random(f"{seed}/{attempt}")
     truth = Truth(prefix.manifests, prefix.runs)
     scene = Scene(prefix, truth, chance, read_columns(prefix.studio))
     placed, ends_at = plan(seed, scene)
     told = Told(seed, ends_at, truth, placed)
-    clock = VirtualClock(PREFIX_END)
+    begins_at = copy_prefix(prefix, work, min(one.strikes_at for one in placed) - DECOYS_BEFORE)
+    clock = VirtualClock(begins_at)
     with open_store(work / "store", clock) as observatory:
-        Play(seed, prefix, open_studio(prefix, work, dbt), observatory, clock, chance, told).run()
+        Play(seed, prefix, open_studio(prefix, work, dbt), observatory, clock, chance, told).run(begins_at)
         measured = measure(observatory, told, scene)
     measured.seconds = round(time.monotonic() - began, 1)
     if measured.is_void and attempt < VOID_TRIES:

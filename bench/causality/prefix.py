@@ -6,7 +6,6 @@ import hashlib
 import pickle
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,8 @@ from headwater.config import read_settings
 from headwater.observatory.holder import Observatory, open_observatory
 
 HEALTHY = "healthy"
+KEPT_HOURS = (0, 6, 12, 18, 24, 30)
+"""After how many hours of the day behind the healthy ones a store is kept, so that no history tells them again."""
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Prefix:
 
     folder: Path
     store: Path
-    """The folder with the store of a Headwater that was told of the healthy days."""
+    """The folder with the stores of a Headwater that was told of the healthy days."""
     runs: dict[str, RunRecord]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -161,22 +162,27 @@ def _healthy(studio: Studio, job: Job, at: datetime, tables: list[str]) -> RunRe
 
 
 def _tell_days(folder: Path, runs: dict[str, RunRecord]) -> None:
-    """Tell a Headwater of all healthy days."""
-    clock = VirtualClock(BEGAN)
-    chance = Random(0)
-    began = time.monotonic()
+    """Tell a Headwater of all healthy days, and keep its store as it was every few hours of the last one."""
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="telling-"))
-    with open_store(draft, clock) as observatory:
-        for slot in each_slot(BEGAN, PREFIX_END):
-            record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
-            clock.now = record.ends_at
-            tell(observatory, record)
-        observatory.store.update_statistics()
+    told, chance = draft / "told", Random(0)
+    told.mkdir()
+    after = BEGAN
+    for hours in KEPT_HOURS:
+        until = PREFIX_END + timedelta(hours=hours)
+        with open_store(told, VirtualClock(BEGAN)) as observatory:
+            for slot in each_slot(after, until):
+                record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
+                tell(observatory, record)
+            observatory.store.update_statistics()
+        copy_folder(told, draft / f"{hours}")
+        after = until
+    shutil.rmtree(told)
     draft.rename(folder)
-    print(f"told {len(list(each_slot(BEGAN, PREFIX_END)))} runs in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def copy_prefix(prefix: Prefix, work: Path) -> None:
-    """Put projects, warehouses and store as they are after the healthy days into a folder."""
+def copy_prefix(prefix: Prefix, work: Path, until: datetime) -> datetime:
+    """Put projects, warehouses and a store into a folder; gives up to when the store was told, at most `until`."""
+    hours = max((hours for hours in KEPT_HOURS if PREFIX_END + timedelta(hours=hours) <= until), default=0)
     copy_folder(prefix.studio, work / "studio")
-    copy_folder(prefix.store, work / "store")
+    copy_folder(prefix.store / f"{hours}", work / "store")
+    return PREFIX_END + timedelta(hours=hours)
