@@ -23,8 +23,8 @@ demo: setup ## a simulated dbt Cloud, the monitor and the web application; print
 system: ## Debian packages the tests use: PostgreSQL and chromium
 	@bash tests/system.sh
 
-test: setup system ## every test
-	$(RUN) pytest
+test: setup system ## every test, on every core; a file stays together
+	$(RUN) pytest --numprocesses auto --dist loadfile
 
 airflow: setup ## a real Airflow 2.11 and 3 with the dbt Cloud provider; part of test
 	$(RUN) pytest tests/airflow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -40,23 +41,28 @@ select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200
 def install_dbt() -> Path:
     """Install the demo's dbt below `.cache`, once for each list of versions, and give the folder of its programs."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    programs = ROOT / ".cache" / "dbt" / digest / "bin"
-    if not (programs / "dbt").exists():
-        own = ROOT / ".cache" / "uv" / "bin" / "uv"
-        uv = shutil.which("uv") or (str(own) if own.exists() else None)
-        if uv is None:
-            if os.environ.get("CI"):
-                raise AssertionError("There is no uv to install dbt with.")
-            pytest.skip("There is no uv to install dbt with.")
-        programs.parent.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=programs.parent.parent))
-        requirements = ("--requirement", str(REQUIREMENTS))
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", "3.11", draft], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", draft / "bin" / "python", *requirements], check=True
-        )
-        draft.rename(programs.parent)
+    folder = ROOT / ".cache" / "dbt"
+    folder.mkdir(parents=True, exist_ok=True)
+    programs = folder / digest / "bin"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+        if not (programs / "dbt").exists():
+            _make_environment(programs.parent)
     return programs
+
+
+def _make_environment(folder: Path) -> None:
+    own = ROOT / ".cache" / "uv" / "bin" / "uv"
+    uv = shutil.which("uv") or (str(own) if own.exists() else None)
+    if uv is None:
+        if os.environ.get("CI"):
+            raise AssertionError("There is no uv to install dbt with.")
+        pytest.skip("There is no uv to install dbt with.")
+    draft = Path(tempfile.mkdtemp(dir=folder.parent))
+    requirements = ("--requirement", str(REQUIREMENTS))
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", "3.11", draft], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", draft / "bin" / "python", *requirements], check=True)
+    draft.rename(folder)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.reports import (
@@ -307,6 +308,30 @@ def make_run_report(**changes) -> RunReport:
         "completeness": "Complete. 3 steps stored. 2 artifacts stored. 1 artifact absent: catalog.json of step 3.",
         "is_complete": True,
         "as_of": NOW,
+        "causes": (
+            RunCauseSummary(
+                kind="package_changed",
+                subject="dbt_utils",
+                unique_id=None,
+                about="dbt_utils",
+                confidence=0.89,
+                sentence="Package changed (dbt_utils): fct_orders and 1 more failed; 3 skipped because of it.",
+                evidence=("The package dbt_utils was changed: <b>between</b> run 7 and run 8.",),
+                failed=("model.storefront.fct_orders", "model.storefront.dim_customers"),
+                skipped=tuple(f"model.storefront.below_{number}" for number in range(3)),
+            ),
+            RunCauseSummary(
+                kind="data_changed",
+                subject="shop.orders",
+                unique_id="source.storefront.shop.orders",
+                about=None,
+                confidence=0.64,
+                sentence="Data changed (shop.orders): not_null_orders_id failed.",
+                evidence=("The data below not_null_orders_id are other than they were. 7 rows fail now.",),
+                failed=("test.storefront.not_null_orders_id",),
+                skipped=(),
+            ),
+        ),
     }
     return RunReport(**facts | changes)
 

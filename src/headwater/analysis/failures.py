@@ -76,7 +76,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "unauthenticated", "no pg_hba.conf entry", "default credentials were not found", "authentication failed",
     ),
     FailureKind.QUOTA: (
-        "quota ?exceeded", "exceeded (your |rate |the )?(limit|quota)", "rate ?limit ?exceeded", "resources exceeded",
+        "quota ?exceeded", "exceeded (your |rate |the )?(limit|quota)", "rate ?limit ?exceeded",
         "too many concurrent", "custom quota", "resource monitor", "cannot be resumed because", "credit quota",
         "billing", "concurrent queries limit", "no space left on device", "disk full", "too many connections",
         "remaining connection slots are reserved", "max_connections", "too many queries", "query queue is full",
@@ -109,7 +109,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "reached its statement or warehouse timeout", "exceeded the maximum execution time", "query_exceeded_max",
         "exceeded time limit", "operation was cancelled by timeout", "exceeded_time_limit",
         "execution time limit", "query was cancelled .{0,80}(time|limit)", "query exceeded .{0,80}run ?time",
-        "canceled? on user's request",
+        "cancell?ed on user's request",
     ),
     FailureKind.NETWORK: (
         "connection (refused|reset|aborted|closed|lost|broken|to server .{0,200} failed)", "could not connect",
@@ -123,7 +123,8 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "terminating connection due to", "connection already closed", "readtimeout", "no route to host",
     ),
     FailureKind.PERMISSION: (
-        "permission denied", "access denied", "insufficient privileges", "not authorized", "does not have permission",
+        "permission denied", "access denied", "insufficient privileges", "(?<!not exist or )not authorized",
+        "does not have permission",
         "insufficient_permissions", "accessdenied", "lacks? (the )?.{0,40}privilege", "must be owner of",
         "user does not have", "permission was denied", "403 forbidden", "insufficient privilege",
         "cannot (select|insert|create|drop) .{0,200}(permission|privilege)", "permission_denied",
@@ -146,7 +147,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "duplicate key", "cannot perform merge as multiple source rows", "constraint error: duplicate",
     ),
     FailureKind.TYPE: (
-        "conversion error", "could not convert", "cannot cast", "bad (int64|double|date|timestamp) value",
+        "conversion (error|failed)", "could not convert", "cannot cast", "bad (int64|double|date|timestamp) value",
         "numeric value .{0,120} is not recognized", "invalid input syntax for", "cast_invalid_input",
         "no function matches", "no matching signature", "type mismatch", "operator does not exist", "out of range",
         "date/time field value", "division by zero", "overflow", "cannot be cast", "failed to cast",

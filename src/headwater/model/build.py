@@ -49,14 +49,19 @@ class DataAge:
 
 @dataclass(frozen=True, slots=True)
 class DataAsOf:
-    """How old the data of a relation are: of each of its beginnings, the oldest first, those not known last."""
+    """How old the data of a relation are: of each of its beginnings, the oldest first, those not known last.
+
+    A seed is as old as its last build and seldom changes: it is the oldest only where nothing else is known.
+    """
 
     ages: tuple[DataAge, ...] = ()
 
     @property
     def oldest(self) -> DataAge | None:
         """Give the oldest that is known."""
-        return next((age for age in self.ages if age.at is not None), None)
+        known = [age for age in self.ages if age.at is not None]
+        loaded = (age for age in known if not age.address.unique_id.startswith("seed."))
+        return next(loaded, known[0] if known else None)
 
     @property
     def unknown(self) -> tuple[DataAge, ...]:

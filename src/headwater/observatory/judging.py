@@ -17,6 +17,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Step, Verdict
+from headwater.observatory.cause_reports import name_subject
 from headwater.observatory.evidence import TESTS, graph_of, read_facts, read_latest
 from headwater.observatory.explaining import (
     MOST_EVIDENCE,
@@ -150,8 +151,7 @@ def _read_path(inquiry: Inquiry, asked: str, cause: Cause, through: Verdict | No
     steps = _steps(inquiry, find_path(asked, failed, subject, graph.parents, bad.keys()), bad)
     if subject is not None:
         return steps
-    name = short_name(cause.unique_id) if cause.unique_id else cause.about or f"run {cause.run_id}"
-    return (*steps, Step(name=name, unique_id=cause.unique_id, run_id=cause.run_id))
+    return (*steps, Step(name=name_subject(cause), unique_id=cause.unique_id, run_id=cause.run_id))
 
 
 def _steps(inquiry: Inquiry, names: Iterable[str], bad: dict[str, Outcome]) -> tuple[Step, ...]:

@@ -173,7 +173,10 @@ def _list_roots(search: Search, failing: Mapping[NodeAddress, Outcome]) -> list[
     found = []
     for (scope, _), outcomes in by_run.items():
         earliest = sorted(outcomes.values(), key=lambda outcome: (outcome.at, outcome.unique_id))[:_MOST_LOOKED_AT]
-        roots = list_roots({one.unique_id: one for one in earliest}, search.graph(scope).parents)
+        is_alone = len(earliest) == 1
+        roots = (
+            earliest if is_alone else list_roots({one.unique_id: one for one in earliest}, search.graph(scope).parents)
+        )
         found += [search.estate.held[scope].address(root.unique_id) for root in roots]
     return sorted(found, key=lambda address: (failing[address].at, address))[:_MOST_ROOTS]
 

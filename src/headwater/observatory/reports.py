@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.node_reports import ChangesReport
 
 
@@ -226,7 +227,10 @@ class AmendmentSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport(RunSummary):
-    """A run, whole. `critical_path` lists the executions that decided how long it took, first to last."""
+    """A run, whole. `critical_path` lists the executions that decided how long it took, first to last.
+
+    `causes` groups what failed by what caused it, what reaches the most first.
+    """
 
     sentence: str
     status_message: str | None
@@ -251,6 +255,7 @@ class RunReport(RunSummary):
     is_complete: bool
     as_of: datetime
     changes: ChangesReport | None = None
+    causes: tuple[RunCauseSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from headwater.store.writing import Scope
 
 _LOOKED_AT = 3
 _MOST_JOBS = 4
+_MANY = 4
 
 
 def plan_reruns(
@@ -68,7 +69,7 @@ def _plan(
     edges = {**parents, **{test: estate.lineage.parents(test) for test in vouching}}
     spans, threads = _read_spans(tx, [*wanted, *vouching], past, job_ids, now)
     rows = {address: row for address in below if (row := estate.row(address)) is not None}
-    if chosen >= _list_built(estate, scope):
+    if len(selection.with_below) >= _MANY and chosen >= _list_built(estate, scope):
         selection = Selection()
     return Rerun(
         project_id=scope.project_id,

@@ -10,7 +10,14 @@ from sqlalchemy import Connection
 from headwater.model.account import Job
 from headwater.model.consequence import Consequences, Origin, Suffering
 from headwater.model.node import short_name
-from headwater.model.verdict import Cause, NodeState, Verdict
+from headwater.model.verdict import NodeState, Verdict
+from headwater.observatory.cause_reports import (
+    CauseSummary,
+    PathStep,
+    say_cause,
+    summarise_cause,
+    summarise_step,
+)
 from headwater.observatory.consequence_reports import (
     AffectedJob,
     AffectedSummary,
@@ -29,6 +36,8 @@ from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.lineage import scope_of
 from headwater.observatory.node_reports import ExposureSummary, ImpactReport, NodePlace, OwnerSummary
+from headwater.observatory.provenance import read_provenance, summarise_data_as_of
+from headwater.observatory.provenance_reports import DataAsOfSummary
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.store.inventory import list_account_jobs
 
@@ -41,19 +50,6 @@ _SUFFERING = {
     NodeState.MISSING: Suffering.STALE,
 }
 """What a node suffers whose cause comes to light nowhere else; other states reach nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseSummary:
-    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
-
-    kind: str
-    subject: str
-    unique_id: str | None
-    run_id: int | None
-    confidence: float
-    since: datetime | None
-    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +79,10 @@ class ConsequencesSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReport:
-    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches."""
+    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches.
+
+    `path` leads from the node to the likeliest cause; `past` says how it was bad before, where it is well again.
+    """
 
     unique_id: str
     name: str
@@ -94,9 +93,12 @@ class VerdictReport:
     last_good_at: datetime | None
     place: NodePlace
     causes: tuple[CauseSummary, ...]
+    data_as_of: DataAsOfSummary | None
     consequences: ConsequencesSummary
     notes: tuple[str, ...]
     as_of: datetime
+    path: tuple[PathStep, ...] = ()
+    past: str | None = None
 
 
 def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
@@ -113,6 +115,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         consequences = _read_consequences(tx, found, verdict, now)
         jobs = {job.job_id: job for job in list_account_jobs(tx, found.address.account_key)}
         impact = read_impact(tx, found, now)
+        data_as_of = read_provenance(tx, found.estate, found.address, now).data_as_of(found.address, now)
     return VerdictReport(
         unique_id=verdict.unique_id,
         name=found.row.name,
@@ -122,10 +125,13 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         since=verdict.since,
         last_good_at=verdict.last_good_at,
         place=place_of(found),
-        causes=tuple(_summarise(cause) for cause in verdict.causes),
+        causes=tuple(summarise_cause(cause) for cause in verdict.causes),
+        data_as_of=summarise_data_as_of(data_as_of, found.address),
         consequences=_summarise_consequences(found, consequences, impact, jobs),
         notes=impact.notes,
         as_of=now,
+        path=tuple(summarise_step(step) for step in verdict.path),
+        past=verdict.past,
     )
 
 
@@ -169,18 +175,6 @@ def _summarise_consequences(
     )
 
 
-def _summarise(cause: Cause) -> CauseSummary:
-    return CauseSummary(
-        kind=str(cause.kind),
-        subject=short_name(cause.unique_id) if cause.unique_id else f"run {cause.run_id}",
-        unique_id=cause.unique_id,
-        run_id=cause.run_id,
-        confidence=cause.confidence,
-        since=cause.since,
-        evidence=cause.evidence,
-    )
-
-
 def _say(verdict: Verdict) -> str:
     """Say the verdict in one sentence: the state, since when, and the likeliest cause."""
     since = f" since {verdict.since:%Y-%m-%d %H:%M} UTC" if verdict.since is not None else ""
@@ -188,5 +182,4 @@ def _say(verdict: Verdict) -> str:
     if not verdict.causes:
         return f"{said}."
     first = verdict.causes[0]
-    subject = short_name(first.unique_id) if first.unique_id else f"run {first.run_id}"
-    return f"{said}: {str(first.kind).replace('_', ' ')} ({subject})."
+    return f"{said}: {say_cause(first)}."

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, FromClause, Select, Table, and_, exists, func
 
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
-from headwater.store.outcome_queries import read_outcome, results_in_runs, tells_of_environment
-from headwater.store.schema import executions, freshness_results, invocations, nodes, runs
+from headwater.store.outcome_queries import tells_of_environment
+from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.writing import Scope, chunks
 
 
@@ -59,7 +59,7 @@ def list_newest(
         for row in tx.execute(_newest(results, account_key, chunk, until, statuses)):
             known = found.get(row.node_key)
             if known is None or known.invocation_key < row.invocation_key:
-                found[row.node_key] = read_outcome(row)
+                found[row.node_key] = _outcome(row)
     return found
 
 
@@ -75,7 +75,7 @@ def list_between(
     """List what happened to some nodes after a moment up to another, by node key and newest first."""
     found: defaultdict[int, list[Outcome]] = defaultdict(list)
     for chunk in chunks(node_keys):
-        query = _select(executions, results_in_runs(executions), account_key).where(
+        query = _select(executions, _in_runs(executions), account_key).where(
             executions.c.node_key.in_(chunk),
             executions.c.happened_at > since,
             executions.c.happened_at <= until,
@@ -84,7 +84,7 @@ def list_between(
         if statuses is not None:
             query = query.where(executions.c.status.in_(statuses))
         for row in tx.execute(query.order_by(executions.c.happened_at.desc(), executions.c.invocation_key.desc())):
-            found[row.node_key].append(read_outcome(row))
+            found[row.node_key].append(_outcome(row))
     return dict(found)
 
 
@@ -211,7 +211,7 @@ def _newest(
     other = results.alias()
     newest = (
         select(other.c.happened_at)
-        .select_from(results_in_runs(other))
+        .select_from(_in_runs(other))
         .where(
             other.c.account_key == account_key,
             other.c.node_key == nodes.c.node_key,
@@ -221,7 +221,7 @@ def _newest(
         .order_by(other.c.happened_at.desc())
         .limit(1)
     )
-    query = _select(results, results_in_runs(results), account_key)
+    query = _select(results, _in_runs(results), account_key)
     if statuses is not None:
         newest = newest.where(other.c.status.in_(statuses))
         query = query.where(results.c.status.in_(statuses))
@@ -241,7 +241,30 @@ def _select(results: Table, joined: FromClause, account_key: int) -> Select[Any]
     same = and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     columns = (
         nodes.c.node_key, nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id,
-        invocations.c.manifest_key, runs.c.job_id, null().label("message"),
-        null().label("compiled_hash"),
+        invocations.c.manifest_key, runs.c.job_id,
     )  # fmt: skip
     return select(*told, *columns).select_from(joined.join(nodes, same)).where(results.c.account_key == account_key)
+
+
+def _in_runs(results: FromClause) -> FromClause:
+    key = results.c.account_key
+    same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
+    joined = results.join(invocations, same)
+    joined = joined.outerjoin(runs, and_(runs.c.account_key == key, runs.c.run_id == invocations.c.run_id))
+    return joined.outerjoin(jobs, and_(jobs.c.account_key == key, jobs.c.job_id == runs.c.job_id))
+
+
+def _outcome(row: Any) -> Outcome:
+    return Outcome(
+        unique_id=row.unique_id,
+        status=row.status,
+        at=row.happened_at,
+        invocation_key=row.invocation_key,
+        run_id=row.run_id,
+        job_id=row.job_id,
+        manifest_key=row.manifest_key,
+        elapsed=row.elapsed,
+        failures=row.failures,
+        rows=row.rows_affected,
+        max_loaded_at=row.max_loaded_at,
+    )

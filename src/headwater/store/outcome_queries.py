@@ -62,7 +62,7 @@ def _read_newest(
         results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
     )
     rows = tx.execute(query).all()
-    return [read_outcome(row) for row in rows if row.is_told], [row.node_key for row in rows if not row.is_told]
+    return [_outcome(row) for row in rows if row.is_told], [row.node_key for row in rows if not row.is_told]
 
 
 def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[str, Outcome]:
@@ -114,7 +114,7 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
             "compiled_hash",
         )
     ]
-    joined = results_in_runs(results).join(
+    joined = _joined(results).join(
         nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     )
     columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
@@ -122,8 +122,7 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
     return query.where(results.c.account_key == account_key)
 
 
-def results_in_runs(results: FromClause) -> FromClause:
-    """Join results with their invocations, runs and jobs."""
+def _joined(results: FromClause) -> FromClause:
     key = results.c.account_key
     same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
     joined = results.join(invocations, same)
@@ -141,11 +140,10 @@ def tells_of_environment() -> ColumnElement[bool]:
 
 
 def _each(tx: Connection, query: Select[Any]) -> Iterator[Outcome]:
-    return map(read_outcome, tx.execute(query))
+    return map(_outcome, tx.execute(query))
 
 
-def read_outcome(row: Any) -> Outcome:
-    """Read an outcome from its columns."""
+def _outcome(row: Any) -> Outcome:
     return Outcome(
         unique_id=row.unique_id,
         status=row.status,
