@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from records import RunRecord
+
 from truth import Truth
 
 _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
@@ -39,7 +40,7 @@ def nearest_failed_parent(node: str, truth: Truth, runs: Sequence[RunRecord]) ->
 
 
 def folded_events(node: str, truth: Truth, runs: Sequence[RunRecord]) -> Answer:
-    """Blame the farthest failed dataset job above a node that no failed one lies above; of datasets with bad tests too."""
+    """Blame what failed above a node and has nothing failed above itself; a dataset with a failed test counts."""
     statuses = _latest(runs, checks=False, skipped=False)
     failed = {name for name, status in statuses.items() if status in _FAILED and not name.startswith(_TESTS)}
     tested = {name for name, status in statuses.items() if status == "fail" and name.startswith(_TESTS)}
@@ -64,7 +65,9 @@ def _latest(runs: Iterable[RunRecord], *, checks: bool = True, skipped: bool = T
     for run in runs:
         for step in run.steps if run.pull_request_id is None else ():
             for result in step.results():
-                if (skipped or result["status"] != "skipped") and (checks or not result["unique_id"].startswith("source.")):
+                if (skipped or result["status"] != "skipped") and (
+                    checks or not result["unique_id"].startswith("source.")
+                ):
                     found[result["unique_id"]] = result["status"]
     return found
 

@@ -1,4 +1,4 @@
-"""What happens beside a fault and has nothing to do with it: harmless changes, a flaky test, a pull request, a mishap."""
+"""What happens beside a fault and has nothing to do with it: remarks, a flaky test, a pull request, a mishap."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 import msgspec
-
-from faults import Fault, Scene, file_of
 from records import CANCELLED, ERROR, RESULTS, SUCCESS, RunRecord, StepRecord
 from studio import Studio
+
+from faults import Fault, Scene, file_of
 
 _REMARKS = ("-- reviewed with finance\n", "-- see the wiki on naming\n", "-- moved here from the old warehouse\n")
 
@@ -43,7 +43,7 @@ def with_failed_model(record: RunRecord, chance: Random) -> RunRecord:
     document = msgspec.json.decode(record.steps[index].artifacts[RESULTS])
     models = [result for result in document["results"] if result["unique_id"].startswith("model.")]
     chance.choice(models).update({
-        "status": "error", "message": "Runtime Error in model\n  Parser Error: syntax error at or near \"form\"",
+        "status": "error", "message": 'Runtime Error in model\n  Parser Error: syntax error at or near "form"',
     })  # fmt: skip
     shortened = replace(record, steps=record.steps[: index + 1])
     return _ended(shortened, _with_results(record.steps[index], document), ERROR, "dbt command failed")

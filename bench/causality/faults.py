@@ -11,6 +11,7 @@ from typing import Any
 from jobs import JOBS, Job
 from prefix import Prefix
 from studio import Circumstances, Studio
+
 from truth import Truth
 
 

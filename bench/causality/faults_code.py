@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import yaml
-
-from faults import Fault, Maker, Scene, file_of
 from jobs import BY_KEY
 from studio import Studio
+
+from faults import Fault, Maker, Scene, file_of
 
 _WORDS = re.compile(r"\b(\w+)\.(\w+)\b")
 _CONFIG = re.compile(r"^\s*\{\{\s*config\(.*?\)\s*\}\}", re.DOTALL)
@@ -67,7 +67,9 @@ def upstream_column_dropped(scene: Scene) -> Fault | None:
     """A model no longer gives a column that another one reads, perhaps one of another project."""
     project = scene.project()
     node = scene.chance.choice(scene.models(project))
-    children = [child for other in ("storefront", "finance", "roastery") for child in scene.readers(node["unique_id"], other)]
+    children = [
+        child for other in ("storefront", "finance", "roastery") for child in scene.readers(node["unique_id"], other)
+    ]
     tested = {test.get("column_name") for test in scene.tests_on(node)}
     names = [name for name, _ in scene.columns_of(node) if name not in tested]
     used = [name for name in names if any(re.search(rf"\b{name}\b", child["raw_code"]) for child in children)]
@@ -75,8 +77,7 @@ def upstream_column_dropped(scene: Scene) -> Fault | None:
         return None
     column = scene.chance.choice(used)
     change = partial(wrapped, selects=f"* exclude ({column})")
-    fault = _changed_model(scene, node, "upstream_column_dropped", change, said=f"without {column}", is_silent=False)
-    return fault
+    return _changed_model(scene, node, "upstream_column_dropped", change, said=f"without {column}")
 
 
 def upstream_type_changed(scene: Scene) -> Fault | None:
@@ -85,7 +86,9 @@ def upstream_type_changed(scene: Scene) -> Fault | None:
     tested = {test.get("column_name") for test in scene.tests_on(node)}
     numbers = [name for name, kind in scene.columns_of(node) if kind.startswith(("DECIMAL", "DOUBLE", "BIGINT"))]
     numbers = [name for name in numbers if name not in tested]
-    children = [child for other in ("storefront", "finance", "roastery") for child in scene.readers(node["unique_id"], other)]
+    children = [
+        child for other in ("storefront", "finance", "roastery") for child in scene.readers(node["unique_id"], other)
+    ]
     used = [name for name in numbers if any(re.search(rf"\b{name}\b", child["raw_code"]) for child in children)]
     if not used or node["config"].get("contract", {}).get("enforced") or node["config"].get("unique_key"):
         return None
@@ -101,8 +104,7 @@ def contract_breach(scene: Scene) -> Fault | None:
     numbers = [name for name, kind in scene.columns_of(node) if kind.startswith(("DECIMAL", "BIGINT"))]
     column = scene.chance.choice(numbers)
     how = scene.chance.choice([f"* replace ({column}::varchar as {column})", f"* exclude ({column})"])
-    fault = _changed_model(scene, node, "contract_breach", partial(wrapped, selects=how), said=how)
-    return fault
+    return _changed_model(scene, node, "contract_breach", partial(wrapped, selects=how), said=how)
 
 
 MACROS = (
@@ -141,20 +143,22 @@ def package_changed(scene: Scene) -> Fault | None:
     new = scene.chance.choice(["strip_blanks({{ column_name }})", "trim({{ column_name }}, true, 1)"])
 
     def strike(studio: Studio) -> None:
-        studio.edit("storefront/dbt_packages/beans/macros/beans.sql", partial(_replace_one, old="trim({{ column_name }})", new=new))
+        studio.edit(
+            "storefront/dbt_packages/beans/macros/beans.sql",
+            partial(_replace_one, old="trim({{ column_name }})", new=new),
+        )
         studio.edit("storefront/dbt_packages/beans/dbt_project.yml", partial(_replace_one, old="1.0.0", new="2.0.0"))
 
     return Fault(
-        kind="package_changed", project="storefront", first_job=BY_KEY["storefront/nightly"], said=f"beans 2.0.0: {new}",
+        kind="package_changed", project="storefront", first_job=BY_KEY["storefront/nightly"], said=f"beans: {new}",
         causes=frozenset({"package_changed", "macro_changed"}), strike=strike, changes_code=True,
         subjects=frozenset({"macro.beans.tidy", "package.beans", "beans"}),
     )  # fmt: skip
 
 
 VARIABLES = (
-    ("storefront", "first_trading_day", "2024-13-01"),
+    ("storefront", "first_trading_day", "01-01-2024"),
     ("storefront", "session_lookback_days", "three"),
-    ("finance", "unused", None),
     ("roastery", "first_crack_celsius", "hot"),
     ("roastery", "minimum_cupping_score", "high"),
 )
@@ -162,7 +166,7 @@ VARIABLES = (
 
 def variable_changed(scene: Scene) -> Fault | None:
     """A variable gets a value that its users cannot work with, in the project or in the job's commands."""
-    project, name, value = scene.chance.choice([one for one in VARIABLES if one[2] is not None])
+    project, name, value = scene.chance.choice(VARIABLES)
     users = [node for node in scene.models(project) if re.search(rf"var\(.{name}.\)", node["raw_code"])]
     job = scene.job_of(users[0]["unique_id"])
     if job is None:
@@ -170,7 +174,9 @@ def variable_changed(scene: Scene) -> Fault | None:
     causes, subjects = frozenset({"variable_changed", "variables_changed"}), frozenset({users[0]["unique_id"], name})
     if scene.chance.random() < 0.5:
         commands = {
-            job.key: tuple(f"{one} --vars '{{{name}: {value}}}'" if "freshness" not in one else one for one in job.commands)
+            job.key: tuple(
+                one if "freshness" in one else f"{one} --vars '{{{name}: {value}}}'" for one in job.commands
+            )
         }  # fmt: skip
         return Fault(
             kind="variable_changed", project=project, first_job=job, said=f"{job.key} --vars {name}={value}",

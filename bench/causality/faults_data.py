@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from faults import Fault, Maker, Scene
 from jobs import BY_KEY, WAREHOUSES, Job
+
+from faults import Fault, Maker, Scene
 
 _PERIODS = {"hour": 3600.0, "day": 86400.0, "minute": 60.0}
 
@@ -69,9 +70,7 @@ def source_type_changed(scene: Scene) -> Fault | None:
     if raw is None or column is None or column == "id" or column.endswith("_id"):
         return None
     statement = f"alter table {raw.table} alter column {column} type varchar using ({column}::varchar || ' units')"
-    return _spoilt(
-        "source_type_changed", raw, [statement], causes={"columns_changed", "data_changed"}, detail=column
-    )
+    return _spoilt("source_type_changed", raw, [statement], causes={"columns_changed", "data_changed"}, detail=column)
 
 
 def data_duplicates(scene: Scene) -> Fault | None:
@@ -80,7 +79,9 @@ def data_duplicates(scene: Scene) -> Fault | None:
     if raw is None:
         return None
     statement = f"insert into {raw.table} select * from {raw.table} limit {scene.chance.randint(1, 20)}"
-    return _spoilt("data_duplicates", raw, [statement], causes={"data_changed", "test_failed"}, is_tested=True, scene=scene)
+    return _spoilt(
+        "data_duplicates", raw, [statement], causes={"data_changed", "test_failed"}, is_tested=True, scene=scene
+    )
 
 
 def data_nulls(scene: Scene) -> Fault | None:

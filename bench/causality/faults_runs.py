@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from faults import Fault, Maker, Scene
 from jobs import BY_KEY, JOBS, Job
 from studio import Circumstances, Studio
+
+from faults import Fault, Maker, Scene
 
 GIT_LOG = """fatal: could not read from remote repository.
 
@@ -46,7 +47,7 @@ def deps_failed(scene: Scene) -> Fault | None:
         studio.edit("storefront/packages.yml", partial(_replaced, old="../beans", new="../beans_shared"))
 
     return Fault(
-        kind="deps_failed", project="storefront", first_job=_building_job(scene, "storefront"), said="no ../beans_shared",
+        kind="deps_failed", project="storefront", first_job=_building_job(scene, "storefront"), said="no package",
         causes=frozenset({"run_failed_before_dbt"}), is_run=True, strike=strike, fate="deps", changes_code=True,
     )  # fmt: skip
 
@@ -89,7 +90,7 @@ def warehouse_locked(scene: Scene) -> Fault | None:
     """Another process holds the DuckDB file while a job runs."""
     project = scene.project()
     return Fault(
-        kind="warehouse_locked", project=project, first_job=_building_job(scene, project), said="held by another process",
+        kind="warehouse_locked", project=project, first_job=_building_job(scene, project), said="held by another",
         causes=frozenset({"warehouse_trouble"}), is_run=True, circumstances=Circumstances(locked=True),
     )  # fmt: skip
 
@@ -118,7 +119,7 @@ def concurrent_builds(scene: Scene) -> Fault | None:
     relation = f"{node['schema']}.{node['alias']}"
     statement = f"create or replace table {relation} as select * from {relation}"
     return Fault(
-        kind="concurrent_builds", project=project, first_job=BY_KEY[f"{project}/hourly"], said=f"{relation} written twice",
+        kind="concurrent_builds", project=project, first_job=BY_KEY[f"{project}/hourly"], said=f"{relation} twice",
         causes=frozenset({"concurrent_builds", "concurrent_runs", "concurrent_build", "concurrent_write"}), is_run=True,
         subjects=frozenset({node["unique_id"]}), circumstances=Circumstances(written_by_another=statement),
         fate="concurrent",

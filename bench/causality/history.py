@@ -12,13 +12,14 @@ import decoys
 import faults_code
 import faults_data
 import faults_runs
-from faults import Fault, Maker, Scene
-from headwater.observatory.holder import Observatory
 from jobs import BY_KEY, PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
 from prefix import HEALTHY, Prefix, VirtualClock
 from records import ERROR, MANIFEST, QUEUED, RUNNING, SUCCESS, RunRecord
 from studio import Circumstances, Dbt, Studio, cloud_steps
 from telling import tell
+
+from faults import Fault, Maker, Scene
+from headwater.observatory.holder import Observatory
 from truth import Truth
 
 KINDS: tuple[Maker, ...] = (*faults_code.KINDS, *faults_data.KINDS, *faults_runs.KINDS)
@@ -38,7 +39,8 @@ class Placed:
     wrong_since: datetime
     harmless: Callable[[Studio], None] | None = None
     has_struck: bool = False
-    run_id: int | None = None
+    run_ids: set[int] = field(default_factory=set)
+    """The runs that met it and did not go well."""
 
 
 @dataclass
@@ -66,9 +68,9 @@ class Play:
     chance: Random
     told: Told
 
-    def run(self) -> None:
-        """Let the time pass from the end of the healthy days to that of the history."""
-        for slot in each_slot(PREFIX_END, self.told.ends_at):
+    def run(self, begins_at: datetime) -> None:
+        """Let the time pass from when the healthy days were told to the end of the history."""
+        for slot in each_slot(begins_at, self.told.ends_at):
             self._strike(slot.at)
             for record in self._runs_of(slot):
                 self._tell(record)
@@ -96,6 +98,12 @@ class Play:
         self.told.runs.append(record)
         if record.pull_request_id is None and record.status not in {QUEUED, RUNNING}:
             self.told.truth.see_run(record)
+        for placed in self.told.placed:
+            is_met = (
+                placed.has_struck and placed.fault.strike is not None and placed.fault.project == record.job.project
+            )
+            if is_met and record.status == ERROR:
+                placed.run_ids.add(record.run_id)
 
     def _runs_of(self, slot: Slot) -> Iterator[RunRecord]:
         """Give what a job does at a time: as on healthy days, unless a fault has to do with it."""
@@ -150,8 +158,11 @@ class Play:
 
     def _really(self, slot: Slot, hit: Placed | None) -> Iterator[RunRecord]:
         job = slot.job
-        commands = next((p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands)
-        only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project == job.project)
+        commands = next(
+            (p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands
+        )
+        near = {job.project, UPSTREAM.get(job.project)}
+        only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project in near)
         is_checked = any(
             placed.fault.stops or placed.fault.kind == "source_missing" for placed in self.told.placed
             if placed.fault.project == job.project
@@ -196,11 +207,12 @@ class Play:
         slot, fate = hit.slot, hit.fault.fate
         run_id = self._take(slot, hit)
         base = RunRecord(
-            job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at, revision=self._revision(slot.job.project, slot.at)
+            job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at,
+            revision=self._revision(slot.job.project, slot.at),
         )  # fmt: skip
         began = slot.at + timedelta(seconds=9)
         if fate == "not_started":
-            hit.run_id = None
+            hit.run_ids.clear()
             self.told.truth.see_missed(slot.job)
         elif fate == "queued":
             self.told.truth.see_missed(slot.job)
@@ -228,7 +240,7 @@ class Play:
     def _take(self, slot: Slot, hit: Placed | None) -> int:
         run_id = run_id_at(slot.at, slot.job)
         if hit is not None:
-            hit.run_id = run_id
+            hit.run_ids.add(run_id)
         return run_id
 
     def _revision(self, project: str, at: datetime) -> str:
@@ -246,7 +258,7 @@ def plan(seed: int, scene: Scene) -> tuple[list[Placed], datetime]:
     first = _make(scene, KINDS[seed % len(KINDS)])
     placed = [_place(first, chance)]
     if chance.random() < 0.25:
-        other = [kind for kind in (*faults_code.KINDS, *faults_data.KINDS)]
+        other = (*faults_code.KINDS, *faults_data.KINDS)
         second = _make(scene, chance.choice(other))
         apart = {first.project, second.project}
         if first.fate not in MISSED and not first.stops and not second.stops and apart in _APART:

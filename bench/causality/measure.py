@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from baselines import Answer, folded_events, nearest_failed_parent
+from history import Placed, Told
+
 from faults import Fault, Scene
 from headwater.observatory.holder import Observatory
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.verdicts import CauseSummary, VerdictReport, get_verdict
-from history import Placed, Told
 from truth import Truth
 
 GOOD = frozenset({"healthy", "unknown"})
@@ -154,9 +155,9 @@ def is_true(cause: CauseSummary, placed: Placed) -> bool:
     if cause.kind not in fault.causes:
         return False
     if fault.is_run:
-        not_started = placed.run_id is None and fault.fate == "not_started"
+        not_started = fault.fate == "not_started"
         names_table = cause.unique_id is not None and cause.unique_id in fault.subjects
-        return not_started or names_table or cause.run_id == placed.run_id
+        return not_started or names_table or cause.run_id in placed.run_ids
     about = getattr(cause, "about", None)
     return cause.unique_id in fault.subjects or (about is not None and about in fault.subjects)
 
@@ -165,7 +166,7 @@ def is_place(answer: Answer, placed: Placed) -> bool:
     """Whether a baseline blames the place of the fault, whatever kind it is."""
     if placed.fault.is_run:
         names_table = answer.unique_id is not None and answer.unique_id in placed.fault.subjects
-        return names_table or (answer.run_id is not None and answer.run_id == placed.run_id)
+        return names_table or answer.run_id in placed.run_ids
     return answer.unique_id is not None and answer.unique_id in placed.fault.subjects
 
 

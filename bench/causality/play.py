@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -29,32 +30,35 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "tests" / "dbt")]
 
 from dbt_house import install_dbt  # noqa: E402
-from faults import Scene  # noqa: E402
 from history import Play, Told, open_studio, plan  # noqa: E402
-from jobs import PREFIX_END, WAREHOUSES  # noqa: E402
+from jobs import WAREHOUSES  # noqa: E402
 from measure import Measured, measure  # noqa: E402
-from prefix import Prefix, VirtualClock, copy_prefix, open_prefix, open_store  # noqa: E402
+from prefix import Prefix, VirtualClock, copy_prefix, load_prefix, open_prefix, open_store  # noqa: E402
 from report import print_report  # noqa: E402
 from studio import Dbt  # noqa: E402
+
+from faults import Scene  # noqa: E402
 from truth import Truth  # noqa: E402
 
 PLAYERS = 2
 VOID_TRIES = 4
+DECOYS_BEFORE = timedelta(hours=5)
+"""How long before the first fault what has nothing to do with it may happen."""
 _WORK: dict[str, Any] = {}
 
 
 def play(seed: int, prefix: Prefix, work: Path, dbt: Dbt, *, attempt: int = 0) -> Measured:
     """Play one history; one whose fault turned out to reach nothing is played again with another choice."""
     began = time.monotonic()
-    copy_prefix(prefix, work)
     chance = Random(f"{seed}/{attempt}")
     truth = Truth(prefix.manifests, prefix.runs)
     scene = Scene(prefix, truth, chance, read_columns(prefix.studio))
     placed, ends_at = plan(seed, scene)
     told = Told(seed, ends_at, truth, placed)
-    clock = VirtualClock(PREFIX_END)
+    begins_at = copy_prefix(prefix, work, min(one.strikes_at for one in placed) - DECOYS_BEFORE)
+    clock = VirtualClock(begins_at)
     with open_store(work / "store", clock) as observatory:
-        Play(seed, prefix, open_studio(prefix, work, dbt), observatory, clock, chance, told).run()
+        Play(seed, prefix, open_studio(prefix, work, dbt), observatory, clock, chance, told).run(begins_at)
         measured = measure(observatory, told, scene)
     measured.seconds = round(time.monotonic() - began, 1)
     if measured.is_void and attempt < VOID_TRIES:
@@ -70,7 +74,8 @@ def read_columns(studio: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
         columns: dict[str, list[tuple[str, str]]] = {}
         with duckdb.connect(str(studio / f"{warehouse}.duckdb"), read_only=True) as connection:
             rows = connection.execute(
-                "select table_schema, table_name, column_name, data_type from information_schema.columns order by ordinal_position"
+                "select table_schema, table_name, column_name, data_type"
+                " from information_schema.columns order by ordinal_position"
             ).fetchall()
         for schema, table, name, kind in rows:
             columns.setdefault(f"{schema}.{table}", []).append((name, kind))
@@ -78,15 +83,15 @@ def read_columns(studio: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
     return found
 
 
-def _begin(cache: str, python: str) -> None:
+def _begin(folder: Path, store: Path, python: Path) -> None:
     """Give a player a folder of its own and a dbt process."""
     name = hashlib.sha1(str(os.getpid()).encode(), usedforsecurity=False).hexdigest()[:8]
-    work = Path(cache) / "causality" / f"work-{name}"
+    work = folder.parent / f"work-{name}"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    _WORK["prefix"] = open_prefix(Path(cache), Path(python))
+    _WORK["prefix"] = load_prefix(folder, store)
     _WORK["work"] = work
-    _WORK["dbt"] = Dbt(Path(python), work / "terminal")
+    _WORK["dbt"] = Dbt(python, work / "terminal")
 
 
 def _play_one(seed: int) -> Measured | str:
@@ -104,11 +109,11 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
         SystemExit: one could not be played.
     """
     folder, python = ROOT / ".cache", install_dbt() / "python"
-    open_prefix(folder, python)
+    prefix = open_prefix(folder, python)
     done: list[Measured] = []
     wrong: list[str] = []
     context = multiprocessing.get_context("spawn")
-    with context.Pool(players, _begin, (str(folder), str(python))) as pool:
+    with context.Pool(players, _begin, (prefix.folder, prefix.store, python)) as pool:
         for found in pool.imap_unordered(_play_one, seeds):
             if isinstance(found, str):
                 wrong.append(found)

@@ -6,7 +6,6 @@ import hashlib
 import pickle
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,15 +13,17 @@ from random import Random
 from typing import Any
 
 import msgspec
-
-from headwater.config import read_settings
-from headwater.observatory.holder import Observatory, open_observatory
 from jobs import BEGAN, JOBS, PREFIX_END, Job, each_slot, run_id_at
 from records import ERROR, MANIFEST, RunRecord
 from studio import DEMO, HERE, PROJECTS, Dbt, Studio, build_projects, copy_folder, write_warehouses
 from telling import tell
 
+from headwater.config import read_settings
+from headwater.observatory.holder import Observatory, open_observatory
+
 HEALTHY = "healthy"
+KEPT_HOURS = (0, 6, 12, 18, 24, 30)
+"""After how many hours of the day behind the healthy ones a store is kept, so that no history tells them again."""
 
 
 @dataclass
@@ -38,9 +39,11 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Prefix:
-    """What every history begins with: the folder after a healthy day, a run of each job, the manifests as dbt wrote them."""
+    """What every history begins with: a folder after a healthy day, a run of each job, manifests as dbt wrote them."""
 
     folder: Path
+    store: Path
+    """The folder with the stores of a Headwater that was told of the healthy days."""
     runs: dict[str, RunRecord]
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -48,11 +51,6 @@ class Prefix:
     def studio(self) -> Path:
         """Give the folder with projects and warehouses."""
         return self.folder / "studio"
-
-    @property
-    def store(self) -> Path:
-        """Give the folder with the store of the Headwater that is asked."""
-        return self.folder / f"store-{_digest_headwater()}"
 
     def tables(self, project: str) -> list[str]:
         """List the raw tables of a project that loaders stamp, as `schema.table`."""
@@ -71,15 +69,19 @@ def open_prefix(cache: Path, python: Path) -> Prefix:
     folder = cache / "causality" / _digest()
     if not (folder / "runs.pickle").exists():
         _record(folder, python)
+    store = folder / f"store-{_digest_headwater()}"
+    prefix = load_prefix(folder, store)
+    if not store.exists():
+        _tell_days(store, prefix.runs)
+    return prefix
+
+
+def load_prefix(folder: Path, store: Path) -> Prefix:
+    """Load a prefix that was recorded."""
     with (folder / "runs.pickle").open("rb") as file:
-        runs = pickle.load(file)  # our own file
-    prefix = Prefix(folder, runs, {})
-    if not prefix.store.exists():
-        _tell_days(prefix.store, runs)
-    manifests = {
-        project: msgspec.json.decode(_manifest_of(runs[f"{project}/nightly"])) for project in PROJECTS
-    }  # fmt: skip
-    return Prefix(folder, runs, manifests)
+        runs: dict[str, RunRecord] = pickle.load(file)  # our own file
+    manifests = {project: msgspec.json.decode(_manifest_of(runs[f"{project}/nightly"])) for project in PROJECTS}
+    return Prefix(folder, store, runs, manifests)
 
 
 def open_store(folder: Path, clock: VirtualClock) -> Observatory:
@@ -149,7 +151,7 @@ def _prepare(studio: Studio, project: str) -> None:
 
 def _tables(studio: Studio, project: str) -> list[str]:
     manifest = msgspec.json.decode((studio.folder / project / "target" / MANIFEST).read_bytes())
-    return Prefix(studio.folder, {}, {project: manifest}).tables(project)
+    return Prefix(studio.folder, studio.folder, {}, {project: manifest}).tables(project)
 
 
 def _healthy(studio: Studio, job: Job, at: datetime, tables: list[str]) -> RunRecord:
@@ -160,22 +162,27 @@ def _healthy(studio: Studio, job: Job, at: datetime, tables: list[str]) -> RunRe
 
 
 def _tell_days(folder: Path, runs: dict[str, RunRecord]) -> None:
-    """Tell a Headwater of all healthy days."""
-    clock = VirtualClock(BEGAN)
-    chance = Random(0)
-    began = time.monotonic()
+    """Tell a Headwater of all healthy days, and keep its store as it was every few hours of the last one."""
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="telling-"))
-    with open_store(draft, clock) as observatory:
-        for slot in each_slot(BEGAN, PREFIX_END):
-            record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
-            clock.now = record.ends_at
-            tell(observatory, record)
-        observatory.store.update_statistics()
+    told, chance = draft / "told", Random(0)
+    told.mkdir()
+    after = BEGAN
+    for hours in KEPT_HOURS:
+        until = PREFIX_END + timedelta(hours=hours)
+        with open_store(told, VirtualClock(BEGAN)) as observatory:
+            for slot in each_slot(after, until):
+                record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
+                tell(observatory, record)
+            observatory.store.update_statistics()
+        copy_folder(told, draft / f"{hours}")
+        after = until
+    shutil.rmtree(told)
     draft.rename(folder)
-    print(f"told {len(list(each_slot(BEGAN, PREFIX_END)))} runs in {time.monotonic() - began:.0f} s", flush=True)
 
 
-def copy_prefix(prefix: Prefix, work: Path) -> None:
-    """Put projects, warehouses and store as they are after the healthy days into a folder."""
+def copy_prefix(prefix: Prefix, work: Path, until: datetime) -> datetime:
+    """Put projects, warehouses and a store into a folder; gives up to when the store was told, at most `until`."""
+    hours = max((hours for hours in KEPT_HOURS if PREFIX_END + timedelta(hours=hours) <= until), default=0)
     copy_folder(prefix.studio, work / "studio")
-    copy_folder(prefix.store, work / "store")
+    copy_folder(prefix.store / f"{hours}", work / "store")
+    return PREFIX_END + timedelta(hours=hours)

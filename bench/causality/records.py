@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import msgspec
-
 from jobs import Job
 
 MANIFEST, RESULTS, SOURCES = "manifest.json", "run_results.json", "sources.json"
@@ -121,7 +120,7 @@ def _move_keys(document: dict[str, Any], names: tuple[str, ...], by: timedelta) 
 
 
 def _read(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
 
 
 def _iso(moment: datetime) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from jobs import BEGAN, WAREHOUSES, Job
 from records import ERROR, MANIFEST, RESULTS, SOURCES, SUCCESS, RunRecord, StepRecord, move_artifact
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
+
+from jobs import ACCOUNT_ID, ENVIRONMENT_IDS, PROJECT_IDS, Job
+from records import CANCELLED, ERROR, QUEUED, RUNNING, SUCCESS, RunRecord, StepRecord
 
 from headwater.collect import CollectedArtifact, CollectedRun, encode
 from headwater.model import account
@@ -12,8 +15,6 @@ from headwater.model.artifact import ArtifactState
 from headwater.model.run import Run, RunStatus, RunStep, Trigger
 from headwater.observatory.collecting import receive
 from headwater.observatory.holder import Observatory
-from jobs import ACCOUNT_ID, ENVIRONMENT_IDS, PROJECT_IDS, Job
-from records import CANCELLED, ERROR, QUEUED, RUNNING, SUCCESS, RunRecord, StepRecord
 
 ADDRESS = AccountAddress("https://cloud.example", ACCOUNT_ID)
 _CODES = {QUEUED: 1, RUNNING: 3, SUCCESS: 10, ERROR: 20, CANCELLED: 30}

@@ -45,7 +45,7 @@ class Truth:
         self._failing: defaultdict[str, set[str]] = defaultdict(set)
 
     def see_run(self, record: RunRecord) -> None:
-        """Take in a run that is over: each result in the order in which dbt finished it, then what it did not come to."""
+        """Take in a run that is over: each result as dbt finished it, then what it did not come to."""
         executed: set[str] = set()
         for step in record.steps:
             for result in sorted(step.results(), key=_finished):

@@ -13,6 +13,9 @@ from headwater.model.run import Run, RunStatus
 SHORTEST_GRACE = timedelta(minutes=15)
 """A run is not called late before it is this late; jobs wait in queues and start on slow machines."""
 
+LONGEST_GRACE = timedelta(hours=1)
+"""Schedulers start runs within minutes, however seldom they are due: who waits an hour for one waits in vain."""
+
 _GRACE_SHARE = 0.25
 _LEAST_HISTORY = 3
 
@@ -100,7 +103,7 @@ def _usual(job: JobFacts) -> list[timedelta]:
 def _grace(job: JobFacts) -> timedelta:
     created = sorted(run.created_at for run in job.runs if run.created_at)
     gaps = [later - earlier for earlier, later in pairwise(created)]
-    return max(SHORTEST_GRACE, _middle(gaps) * _GRACE_SHARE) if gaps else SHORTEST_GRACE
+    return min(LONGEST_GRACE, max(SHORTEST_GRACE, _middle(gaps) * _GRACE_SHARE)) if gaps else SHORTEST_GRACE
 
 
 def _middle(spans: Sequence[timedelta]) -> timedelta:

@@ -119,7 +119,7 @@ def _explain_old_data(inquiry: Inquiry, test: Outcome) -> list[Cause]:
     """A test may fail because a job that builds what it reads was late."""
     upstream = list(each_upstream(test.unique_id, inquiry.graph.parents))
     latest = read_latest(inquiry.tx, inquiry.graph, upstream, test.at)
-    late = late_jobs(replace(inquiry, now=test.at), upstream, latest, test.job_id, test.at)
+    late = late_jobs(replace(inquiry, now=test.at), upstream, latest, test.job_id, dict.fromkeys(upstream, test.at))
     return [
         replace(cause, confidence=min(cause.confidence, _LATE_AT_MOST), failed=test.unique_id)
         for _, causes in late

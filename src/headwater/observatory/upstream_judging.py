@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from headwater.analysis.lateness import find_lateness
+from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import Judgement, NodeFacts, streak_start
 from headwater.model.lineage import NodeAddress
@@ -22,8 +23,11 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
+from headwater.store.lineage_rows import LineageRow
 
 _BUILT = frozenset({"model", "seed", "snapshot", "function"})
+_STORED = frozenset({"model", "seed", "snapshot"})
+_LIVE = frozenset({"view", "ephemeral"})
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
 """The states of a node that may yet hold what is bad upstream."""
@@ -53,10 +57,11 @@ def look_upstream(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> W
     tests = {test for other in upstream for test in graph.readers.get(other, ())}
     stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
     latest = read_latest(inquiry.tx, graph, [*upstream, *stopped], inquiry.now)
-    bad = _each_reached(inquiry, facts, latest)
+    read_at = _read_times(inquiry, facts, latest)
+    bad = _each_reached(inquiry, latest, read_at)
     roots = [found for found in bad if not _has_bad_above(found, bad, inquiry)]
     if not roots:
-        return _look_at_jobs(inquiry, facts, judgement, upstream, latest)
+        return _look_at_jobs(inquiry, facts, judgement, upstream, latest, read_at)
     causes = [
         cause
         for found in roots[:MOST_ROOTS]
@@ -66,7 +71,11 @@ def look_upstream(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> W
 
 
 def late_jobs(
-    inquiry: Inquiry, upstream: Sequence[str], latest: dict[str, Outcome], own_job: int | None, until: datetime | None
+    inquiry: Inquiry,
+    upstream: Sequence[str],
+    latest: dict[str, Outcome],
+    own_job: int | None,
+    until: Mapping[str, datetime],
 ) -> list[tuple[Judgement, list[Cause]]]:
     """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why."""
     nearest: dict[int, str] = {}
@@ -82,7 +91,8 @@ def late_jobs(
         if job is None or job.job_id != job_id or not outcomes:
             continue
         late = find_lateness(job, outcomes[0].at, inquiry.now)
-        if late is None or (until is not None and (late.since is None or late.since > until)):
+        read_at = until.get(unique_id)
+        if late is None or (read_at is not None and (late.since is None or late.since > read_at)):
             continue
         judgement = Judgement(state=NodeState.LATE, reason=late.reason, since=late.since, runs=late.runs)
         said = f"{job.name} builds {short_name(unique_id)} upstream. {late.reason}"
@@ -91,10 +101,15 @@ def late_jobs(
 
 
 def _look_at_jobs(
-    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, upstream: Sequence[str], latest: dict[str, Outcome]
+    inquiry: Inquiry,
+    facts: NodeFacts,
+    judgement: Judgement,
+    upstream: Sequence[str],
+    latest: dict[str, Outcome],
+    read_at: Mapping[str, datetime],
 ) -> Worse | None:
     own_job = facts.job.job_id if facts.job is not None else None
-    late = late_jobs(inquiry, upstream, latest, own_job, built_at(facts))
+    late = late_jobs(inquiry, upstream, latest, own_job, read_at)
     if not late:
         return None
     reason = f"It was built from data that is older than it should be. {late[0][0].reason}"
@@ -102,16 +117,28 @@ def _look_at_jobs(
     return Worse(worse, [cause for _, causes in late for cause in causes])
 
 
-def _each_reached(inquiry: Inquiry, facts: NodeFacts, latest: dict[str, Outcome]) -> list[_Upstream]:
-    """Give what is bad upstream since before the node was built: what turned bad later is not in it."""
-    built = built_at(facts)
+def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome]) -> dict[str, datetime]:
+    """Give up to when the node's content was read from each ancestor; a test of one counts as long as that does."""
+    graph = inquiry.graph
+    stored = {name for name in (facts.unique_id, *latest) if is_stored(graph.nodes[name])}
+    built = {name: latest[name].at for name in stored if name in latest and latest[name].is_good}
+    if facts.outcomes and facts.outcomes[0].is_good:
+        built[facts.unique_id] = facts.outcomes[0].at
+    found = read_times(facts.unique_id, graph.parents, built, stored, inquiry.now)
+    tests = [name for name in latest if graph.nodes[name].resource_type in TESTS]
+    told = {test: [found[read] for read in graph.parents[test] if read in found] for test in tests}
+    return found | {test: max(moments) for test, moments in told.items() if moments}
+
+
+def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping[str, datetime]) -> list[_Upstream]:
+    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it."""
     found = []
     for outcome in latest.values():
         if outcome.is_good:
             continue
         history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
         since = streak_start(history).at if history and not history[0].is_good else outcome.at
-        if built is None or since <= built:
+        if since <= read_at.get(outcome.unique_id, inquiry.now):
             found.append(_Upstream(outcome, since))
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
 
@@ -161,13 +188,14 @@ def look_across(
 ) -> Worse | None:
     """Ask the projects that own what this node is made from and its own project only imports."""
     estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
-    built = built_at(facts)
-    for other in each_upstream(facts.unique_id, inquiry.graph.parents):
+    upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
+    read_at = _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
+    for other in upstream:
         owner = estate.stands_for.get(held.address(other))
         if owner is None or estate.row(owner) is None:
             continue
         found = ask(owner)
-        if found.state in SEEN_THROUGH or (built and found.since and found.since > built):
+        if found.state in SEEN_THROUGH or (found.since and found.since > read_at.get(other, inquiry.now)):
             continue
         reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
@@ -175,6 +203,6 @@ def look_across(
     return None
 
 
-def built_at(facts: NodeFacts) -> datetime | None:
-    """Give when a node's table was last written; None for what has no builds, such as an exposure."""
-    return facts.outcomes[0].at if facts.outcomes and facts.resource_type in _BUILT else None
+def is_stored(row: LineageRow) -> bool:
+    """Tell whether a node keeps what it read when it was built; views and exposures show what there is now."""
+    return row.resource_type in _STORED and row.materialized not in _LIVE
