@@ -14,7 +14,8 @@ help: ## list the targets
 setup: .venv/.ready ## install what the targets need
 .venv/.ready: pyproject.toml uv.lock
 	@command -v uv >/dev/null || test -x .cache/uv/bin/uv || { python3 -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
-	$(UV) sync --quiet --locked
+	$(UV) sync --quiet --locked --compile-bytecode
+	@$(UV_PROJECT_ENVIRONMENT)/bin/python -m compileall -q src
 	@touch $@
 
 demo: setup ## a simulated dbt Cloud, the monitor and the web application; prints the address
