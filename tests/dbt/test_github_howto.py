@@ -85,7 +85,7 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
         environ = {name: put_in(value, given) for name, value in named.items()}
         python = Path(sys.base_prefix) / "bin"
         path = f"{home / '.local' / 'bin'}:{Path(find_uv()).parent}:{python}:{os.defpath}"
-        machine = {"HOME": str(home), "PATH": path, "CI": "true"}
+        machine = {"HOME": str(home), "PATH": path, "CI": "true", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
         network = {name: value for name, value in os.environ.items() if REACHING.search(name)}
         environ |= machine | network | {"UV_CACHE_DIR": find_cache()}
         yield Runner(observatory, home, environ, next(wheels.glob("*.whl")))
