@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
-from litestar.params import FromPath, QueryParameter, RawBody
+from litestar.params import FromPath, JSONBody, QueryParameter, RawBody
 from litestar.response import Redirect
 
 from headwater.errors import NotKnown, WrongUse
@@ -121,7 +121,7 @@ def incident_document(request: Request[Any, Any, Any], incident: FromPath[str]) 
     request_max_body_size=_FORM_SIZE_LIMIT,
 )
 def act_on_incident(
-    request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], data: IncidentAct
+    request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], data: JSONBody[IncidentAct]
 ) -> IncidentReport:
     """Acknowledge or unacknowledge an incident, add a note, or resolve it; the note says why."""
     return _find_act(door_of(request), act)(incident, request.scope["user"].name, data.note)
