@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, QueryParameter, RawBody
@@ -121,10 +122,17 @@ def incident_document(request: Request[Any, Any, Any], incident: FromPath[str]) 
     request_max_body_size=_FORM_SIZE_LIMIT,
 )
 def act_on_incident(
-    request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], data: IncidentAct
+    request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], body: RawBody
 ) -> IncidentReport:
     """Acknowledge or unacknowledge an incident, add a note, or resolve it; the note says why."""
-    return _find_act(door_of(request), act)(incident, request.scope["user"].name, data.note)
+    return _find_act(door_of(request), act)(incident, request.scope["user"].name, _read_act(body).note)
+
+
+def _read_act(body: bytes) -> IncidentAct:
+    try:
+        return msgspec.json.decode(body or b"{}", type=IncidentAct)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise WrongUse("The body is no JSON of an act.", hint='Send {"note": "…"}, or nothing.') from None
 
 
 def _find_act(door: Door, act: str) -> Callable[[str, str, str], IncidentReport]:
