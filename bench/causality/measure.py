@@ -105,10 +105,10 @@ def say_affected(verdicts: Iterable[VerdictReport], universe: Iterable[str]) -> 
 def count_incidents(observatory: Observatory) -> int | None:
     """Count the incidents that are open; None where Headwater knows none."""
     try:
-        from headwater.observatory.incidents import list_incidents
+        from headwater.observatory.incidents import IncidentQuestion, list_incidents
     except ImportError:
         return None
-    return sum(incident.resolved_at is None for incident in list_incidents(observatory).incidents)
+    return int(list_incidents(observatory, IncidentQuestion()).total)
 
 
 def question(node: str, at: datetime) -> NodeQuestion:
