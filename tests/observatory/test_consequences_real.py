@@ -219,8 +219,8 @@ def test_the_questions_cost_as_many_queries_for_a_wide_reach_as_for_a_narrow_one
 
     assert len(wide.consequences.affected) > 20
     assert narrow.consequences.affected == wide.consequences.affected
-    assert for_wide < 75
-    assert for_narrow < 75
+    assert for_wide < 100
+    assert for_narrow < 100
     assert len(counted) - for_wide - for_narrow < 20
 
 

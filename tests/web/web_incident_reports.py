@@ -12,7 +12,8 @@ from headwater.observatory.incident_reports import (
     TransitionSummary,
 )
 from headwater.observatory.incidents import IncidentQuestion
-from headwater.observatory.node_reports import CauseSummary, ExposureSummary, OwnerSummary
+from headwater.observatory.cause_reports import CauseSummary
+from headwater.observatory.node_reports import ExposureSummary, OwnerSummary
 
 NOW = datetime(2026, 11, 20, 12, 4, 31, tzinfo=UTC)
 SENTENCE = (

@@ -29,7 +29,8 @@ def _over(asked: str, failed: str, parents: Parents, bad: Collection[str]) -> tu
     if not failed.startswith(_TESTS):
         return _trail(asked, {failed}, parents, bad) or (asked, failed)
     tested = _trail(asked, parents.get(failed, ()), parents, bad)
-    return (*(tested[:-1] if len(tested) > 1 else (asked,)), failed)
+    before = tested[:-1] if len(tested) > 1 else (asked,)
+    return (*(step for step in before if step != failed), failed)
 
 
 def _trail(start: str, ends: Iterable[str], parents: Parents, bad: Collection[str]) -> tuple[str, ...]:

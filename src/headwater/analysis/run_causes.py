@@ -46,12 +46,15 @@ def find_reaches(in_run: Mapping[str, Outcome], parents: Parents) -> tuple[Reach
     )
     below = {found.unique_id: _below(found.unique_id, parents, children) for found in failures}
     symptoms = {name for found in failures for name in below[found.unique_id] if name != found.unique_id}
-    roots = [found for found in failures if found.unique_id not in symptoms] or failures
-    taken: set[str] = {found.unique_id for found in roots}
+    first = [found for found in failures if found.unique_id not in symptoms]
+    in_circles = [found for found in failures if found.unique_id in symptoms]
+    taken: set[str] = {found.unique_id for found in first}
     reaches = []
-    for root in roots:
+    for root in (*first, *in_circles):
+        if root.unique_id in symptoms and root.unique_id in taken:
+            continue
         reached = [name for name in sorted(below[root.unique_id]) if name in in_run and name not in taken]
-        taken.update(reached)
+        taken.update(reached, (root.unique_id,))
         failed = tuple(name for name in reached if in_run[name].is_failed)
         skipped = tuple(name for name in reached if not in_run[name].is_failed)
         reaches.append(Reach(root=root, failed=(root.unique_id, *failed), skipped=skipped))
