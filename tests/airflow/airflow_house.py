@@ -222,7 +222,7 @@ def airflow_house(version: str, wheel: Path, folder: Path) -> Iterator[AirflowHo
     shutil.copy(installed.database, folder / "airflow" / "airflow.db")
     settings = SimulatorSettings(days=1, seed=1, tls=True, speed=SPEED)
     with start_in_thread(settings) as simulator, _watching(simulator, folder) as observatory:
-        token = create_token(observatory, "airflow", Role.INGEST)[1].reveal()
+        token = create_token(observatory, "house", Role.INGEST)[1].reveal()
         with _served(observatory) as url:
             packages = unpack_wheel(wheel, folder / "packages")
             yield AirflowHouse(installed, packages, simulator, observatory, url, token, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from headwater.observatory.cause_reports import CauseSummary
 from headwater.observatory.incident_reports import (
     AffectedNode,
     IncidentReport,
@@ -12,7 +13,6 @@ from headwater.observatory.incident_reports import (
     TransitionSummary,
 )
 from headwater.observatory.incidents import IncidentQuestion
-from headwater.observatory.cause_reports import CauseSummary
 from headwater.observatory.node_reports import ExposureSummary, OwnerSummary
 
 NOW = datetime(2026, 11, 20, 12, 4, 31, tzinfo=UTC)
