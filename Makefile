@@ -25,7 +25,7 @@ system: ## Debian packages the tests use: PostgreSQL and chromium
 	@bash tests/system.sh
 
 test: setup system ## every test, on every core; a file stays together
-	$(RUN) pytest --numprocesses auto --dist loadfile
+	$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 airflow: setup ## a real Airflow 2.11 and 3 with the dbt Cloud provider; part of test
 	$(RUN) pytest tests/airflow
