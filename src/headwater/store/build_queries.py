@@ -15,8 +15,8 @@ from sqlalchemy import Connection, FromClause, Select, Table, and_, exists, func
 
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
-from headwater.store.outcome_queries import tells_of_environment
-from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
+from headwater.store.outcome_queries import in_runs, tells_of_environment
+from headwater.store.schema import executions, freshness_results, invocations, nodes, runs
 from headwater.store.writing import Scope, chunks
 
 
@@ -75,7 +75,7 @@ def list_between(
     """List what happened to some nodes after a moment up to another, by node key and newest first."""
     found: defaultdict[int, list[Outcome]] = defaultdict(list)
     for chunk in chunks(node_keys):
-        query = _select(executions, _in_runs(executions), account_key).where(
+        query = _select(executions, in_runs(executions), account_key).where(
             executions.c.node_key.in_(chunk),
             executions.c.happened_at > since,
             executions.c.happened_at <= until,
@@ -211,7 +211,7 @@ def _newest(
     other = results.alias()
     newest = (
         select(other.c.happened_at)
-        .select_from(_in_runs(other))
+        .select_from(in_runs(other))
         .where(
             other.c.account_key == account_key,
             other.c.node_key == nodes.c.node_key,
@@ -221,7 +221,7 @@ def _newest(
         .order_by(other.c.happened_at.desc())
         .limit(1)
     )
-    query = _select(results, _in_runs(results), account_key)
+    query = _select(results, in_runs(results), account_key)
     if statuses is not None:
         newest = newest.where(other.c.status.in_(statuses))
         query = query.where(results.c.status.in_(statuses))
@@ -244,14 +244,6 @@ def _select(results: Table, joined: FromClause, account_key: int) -> Select[Any]
         invocations.c.manifest_key, runs.c.job_id,
     )  # fmt: skip
     return select(*told, *columns).select_from(joined.join(nodes, same)).where(results.c.account_key == account_key)
-
-
-def _in_runs(results: FromClause) -> FromClause:
-    key = results.c.account_key
-    same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
-    joined = results.join(invocations, same)
-    joined = joined.outerjoin(runs, and_(runs.c.account_key == key, runs.c.run_id == invocations.c.run_id))
-    return joined.outerjoin(jobs, and_(jobs.c.account_key == key, jobs.c.job_id == runs.c.job_id))
 
 
 def _outcome(row: Any) -> Outcome:

@@ -114,7 +114,7 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
             "compiled_hash",
         )
     ]
-    joined = _joined(results).join(
+    joined = in_runs(results).join(
         nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     )
     columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
@@ -122,7 +122,8 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
     return query.where(results.c.account_key == account_key)
 
 
-def _joined(results: FromClause) -> FromClause:
+def in_runs(results: FromClause) -> FromClause:
+    """Join results with their invocations and, where dbt Cloud ran those, with run and job."""
     key = results.c.account_key
     same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
     joined = results.join(invocations, same)
