@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from airflow_house import JOB_NAME, ROOT, WELL, AirflowHouse
+from airflow_house import JOB_NAME, WELL, AirflowHouse
 
 from cloud import wait_until_stored
+from installing import ROOT
 
 PAGE = (ROOT / "docs" / "howto" / "collect-from-airflow.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

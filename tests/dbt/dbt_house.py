@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cloud import make_settings
 from headwater.observatory.holder import open_observatory
 from headwater.store.invocation_queries import find_invocation, list_invocation_executions
 from headwater.store.manifests import list_nodes
+from installing import ROOT, find_uv, one_at_a_time
 from program import Program
 
-ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "demo" / "requirements.txt"
 
 PROJECT = {
@@ -38,25 +34,12 @@ select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200
 """A model that takes DuckDB some seconds, if nobody interrupts it, and leaves a file when it begins."""
 
 
-def find_uv() -> str:
-    """Find uv; where there is none, a test cannot install what it needs."""
-    own = ROOT / ".cache" / "uv" / "bin" / "uv"
-    uv = shutil.which("uv") or (str(own) if own.exists() else None)
-    if uv is None:
-        if os.environ.get("CI"):
-            raise AssertionError("There is no uv to install dbt with.")
-        pytest.skip("There is no uv to install dbt with.")
-    return uv
-
-
 def install_dbt() -> Path:
     """Install the demo's dbt below `.cache`, once for each list of versions, and give the folder of its programs."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
     folder = ROOT / ".cache" / "dbt"
-    folder.mkdir(parents=True, exist_ok=True)
     programs = folder / digest / "bin"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
+    with one_at_a_time(folder):
         if not (programs / "dbt").exists():
             _make_environment(programs.parent)
     return programs

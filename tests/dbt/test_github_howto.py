@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dbt_house import PROJECT, REQUIREMENTS, ROOT, find_uv
+from dbt_house import PROJECT, REQUIREMENTS
 
 from cloud import make_settings, serving, wait_until_stored
 from headwater.observatory.access import Role, create_token
@@ -27,6 +27,7 @@ from headwater.observatory.holder import Observatory, open_observatory
 from headwater.store.accounts import ensure_local_account
 from headwater.store.inventory import list_environments
 from headwater.store.invocation_queries import find_invocation, list_invocation_executions
+from installing import ROOT, find_uv
 
 PAGE = (ROOT / "docs" / "howto" / "github-actions.md").read_text()
 WORKFLOW, CACHE = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
