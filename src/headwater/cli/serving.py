@@ -20,6 +20,7 @@ from headwater.cli.printing import console, console_errors
 from headwater.errors import Stopping, WrongUse
 from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.access import create_login_link
+from headwater.observatory.evaluating import evaluating_stored
 from headwater.observatory.holder import Observatory
 from headwater.observatory.inbox import storing_accepted
 
@@ -50,7 +51,11 @@ def up(host: Host = None, port: Port = None) -> None:
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the web application alone."""
     write_logs()
-    with opened(web={"host": host, "port": port}) as observatory, storing_accepted(observatory):
+    with (
+        opened(web={"host": host, "port": port}) as observatory,
+        storing_accepted(observatory),
+        evaluating_stored(observatory),
+    ):
         _serve_web(observatory)
 
 
@@ -79,6 +84,7 @@ def monitor(
         stopping_on_signals(stop),
         opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory,
         storing_accepted(observatory),
+        evaluating_stored(observatory),
         open_monitor(observatory, observatory.settings.dbt_monitor, stop) as following,
     ):
         ended = following.run()
@@ -121,6 +127,7 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     settings = observatory.settings
     with (
         storing_accepted(observatory),
+        evaluating_stored(observatory),
         open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
         _running(monitor, stop) as ended,
         suppress(Stopping),
