@@ -19,7 +19,7 @@ from headwater.artifacts._sections import NODE_SECTIONS, open_manifest
 _READING = b"headwater manifest 3"
 """Counted up whenever the same bytes are read into other nodes than before."""
 
-_HASHED_AT_ONCE = 64
+_HASHED_AT_ONCE = 256
 """Entries hashed in one call: at each, other threads may run, and this one waits until it is its turn again."""
 
 NodeDigest: TypeAlias = tuple[int, int, int]
