@@ -21,6 +21,13 @@ ROUTES = {
     ("POST", "/accounts/{account:str}/history"): {"admin"},
     ("POST", "/accounts/{account:str}/token"): {"admin"},
     ("POST", "/accounts/{account:str}/{act:str}"): {"admin"},
+    ("GET", "/incidents"): READING,
+    ("GET", "/incidents/{incident:str}"): READING,
+    ("POST", "/incidents/{incident:str}/{act:str}"): {"operator", "admin"},
+    ("GET", "/incidents.json"): READING,
+    ("GET", "/api/v1/incidents"): READING,
+    ("GET", "/api/v1/incidents/{incident:str}"): READING,
+    ("POST", "/api/v1/incidents/{incident:str}/{act:str}"): {"operator", "admin"},
     ("GET", "/nodes"): READING,
     ("GET", "/catalog"): READING,
     ("GET", "/lineage"): READING,
@@ -75,7 +82,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, call
     """Each route × each caller: 401 for who is nobody, 403 for the wrong role, and else an answer."""
     token = {"anonymous": None, "forged": "hw_a_" + "0" * 38}.get(caller, tokens.get(caller))
     fill = {"{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css"}
-    fill |= {"{hook_id:str}": "hook", "{act:str}": "pause"}
+    fill |= {"{hook_id:str}": "hook", "{act:str}": "pause", "{incident:str}": "1-1"}
     for (method, path), allowed in ROUTES.items():
         address = path.replace("/{path:str}", "/openapi.json")
         for name, value in fill.items():

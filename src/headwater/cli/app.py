@@ -13,6 +13,7 @@ from headwater.cli import (
     dbt,
     demo,
     following,
+    incidents,
     matching,
     nodes,
     runs,
@@ -39,7 +40,8 @@ aliases.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
-for family in (runs, nodes, verdicts, matching, syncing, dbt, serving, demo):
+app.add_typer(incidents.app, name="incident")
+for family in (runs, nodes, verdicts, incidents, matching, syncing, dbt, serving, demo):
     family.add_commands(app)
 
 

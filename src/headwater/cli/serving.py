@@ -20,13 +20,18 @@ from headwater.cli.printing import console, console_errors
 from headwater.errors import Stopping, WrongUse
 from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.access import create_login_link
+from headwater.observatory.evaluating import evaluating_stored
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox import storing_accepted
 
 if TYPE_CHECKING:
     from headwater.simulator.settings import Announcement
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+_SWITCH_SECONDS = 0.0005
+"""How long a request waits for a thread that computes, at each of its turns: Python's own 5 ms add up."""
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -49,7 +54,11 @@ def up(host: Host = None, port: Port = None) -> None:
 def serve(host: Host = None, port: Port = None) -> None:
     """Serve the web application alone."""
     write_logs()
-    with opened(web={"host": host, "port": port}) as observatory:
+    with (
+        opened(web={"host": host, "port": port}) as observatory,
+        storing_accepted(observatory),
+        evaluating_stored(observatory),
+    ):
         _serve_web(observatory)
 
 
@@ -77,6 +86,8 @@ def monitor(
     with (
         stopping_on_signals(stop),
         opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory,
+        storing_accepted(observatory),
+        evaluating_stored(observatory),
         open_monitor(observatory, observatory.settings.dbt_monitor, stop) as following,
     ):
         ended = following.run()
@@ -118,6 +129,8 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings = observatory.settings
     with (
+        storing_accepted(observatory),
+        evaluating_stored(observatory),
         open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
         _running(monitor, stop) as ended,
         suppress(Stopping),
@@ -149,6 +162,7 @@ def _serve_web(observatory: Observatory) -> None:
     from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
+    sys.setswitchinterval(_SWITCH_SECONDS)
     web = observatory.settings.web
     serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from headwater.model.invocation import FAILED
 from headwater.model.run import RunStatus
-from headwater.observatory.reports import AccountSummary
 from headwater.store.rows import RunDetail
+
+if TYPE_CHECKING:
+    from headwater.observatory.reports import AccountSummary
 
 _NAMED_FAILURES = 2
 _UNITS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
@@ -34,7 +37,7 @@ def describe_run(detail: RunDetail, now: datetime) -> str:
     return f"{job} is {run.status} and has been waiting for {_said(waiting)}."
 
 
-def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, runs_24h: int) -> str:
+def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, runs_24h: int, incidents: int = 0) -> str:
     """Say in one sentence whether to worry."""
     if not accounts:
         return "No account is connected yet."
@@ -43,6 +46,9 @@ def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, run
         first = trouble[0]
         others = f" So do {len(trouble) - 1} other accounts." if len(trouble) > 1 else ""
         return f"{first.account} needs attention: {first.sentence}{others}"
+    if incidents:
+        said = "1 incident goes on" if incidents == 1 else f"{incidents:,} incidents go on"
+        return f"{said}. {failures_24h} of {runs_24h} runs failed in the last 24 hours."
     if failures_24h:
         return f"{failures_24h} of {runs_24h} runs failed in the last 24 hours."
     return f"All {runs_24h} runs of the last 24 hours went well." if runs_24h else "No run in the last 24 hours."

@@ -118,7 +118,10 @@ def answer(observatory: Observatory, name: str) -> PassReport:
         WrongUse: another process does it at the moment.
     """
     with syncing_apart(observatory, name, "announced") as sync:
-        return answer_announced(sync, limit=_ANSWERED_AT_ONCE)
+        report = answer_announced(sync, limit=_ANSWERED_AT_ONCE)
+    if report.runs_collected:
+        observatory.stored.set()
+    return report
 
 
 def list_announced(observatory: Observatory) -> tuple[str, ...]:

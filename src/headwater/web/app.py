@@ -13,7 +13,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import accounts, api, connecting, hooks, lineage_pages, login, node_api, node_pages, pages
+from headwater.web import accounts, api, connecting, hooks, incidents, lineage_pages, login, node_api, node_pages, pages
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
@@ -44,6 +44,9 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     node_pages.catalog_page,
     lineage_pages.lineage_page,
     lineage_pages.lineage_picture,
+    incidents.incidents_page,
+    incidents.incident_page,
+    incidents.act_on_page,
     login.login_page,
     login.log_in,
     login.log_out,
@@ -60,8 +63,11 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     lineage_pages.lineage_document,
     lineage_pages.lineage_states_document,
     api.match_document,
+    incidents.incidents_document,
+    incidents.incident_document,
+    incidents.act_on_incident,
     api.revision_document,
-    api.receive_collected,
+    api.accept_collected,
     api.health_document,
     hooks.hear_dbt,
 )

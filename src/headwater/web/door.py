@@ -11,11 +11,12 @@ from headwater.observatory import (
     access,
     accounts,
     catalog,
-    collecting,
     explorer,
     explorer_states,
     following,
     impact,
+    inbox,
+    incidents,
     jobs,
     matching,
     nodes,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from headwater.observatory.explorer import LineageQuestion
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.inbox_reports import AcceptReport
+    from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
+    from headwater.observatory.incidents import IncidentQuestion
     from headwater.observatory.jobs import JobsReport
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
     from headwater.observatory.matching import MatchReport
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
         AccountsReport,
         CheckReport,
         OverviewReport,
-        ReceiveReport,
         RunReport,
         RunsReport,
     )
@@ -75,9 +78,15 @@ class Door:
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
     get_lineage: Callable[[LineageQuestion], LineageReport]
     get_lineage_states: Callable[[LineageQuestion], LineageStates]
+    list_incidents: Callable[[IncidentQuestion, int], IncidentsReport]
+    get_incident: Callable[[str], IncidentReport]
+    acknowledge: Callable[[str, str, str], IncidentReport]
+    unacknowledge: Callable[[str, str, str], IncidentReport]
+    annotate: Callable[[str, str, str], IncidentReport]
+    resolve: Callable[[str, str, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
-    receive: Callable[[bytes], ReceiveReport]
+    accept: Callable[[bytes], AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
     find_token: Callable[[str], Caller | None]
     find_session: Callable[[str], Caller | None]
@@ -112,11 +121,17 @@ def open_door(observatory: Observatory) -> Door:
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         get_lineage=partial(explorer.get_lineage, observatory),
         get_lineage_states=partial(explorer_states.get_lineage_states, observatory),
+        list_incidents=lambda asked, limit: incidents.list_incidents(observatory, asked, limit=limit),
+        get_incident=partial(incidents.get_incident, observatory),
+        acknowledge=partial(incidents.acknowledge, observatory),
+        unacknowledge=partial(incidents.unacknowledge, observatory),
+        annotate=partial(incidents.annotate, observatory),
+        resolve=partial(incidents.resolve, observatory),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=partial(overview.get_revision, observatory),
-        receive=partial(collecting.receive, observatory),
+        accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
         find_token=partial(access.find_token, observatory),
         find_session=partial(access.find_session, observatory),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from headwater.store.schema.access import api_tokens, login_links, sessions
 from headwater.store.schema.accounts import account_filters, accounts, environments, jobs, projects
 from headwater.store.schema.columns import metadata
+from headwater.store.schema.inbox import inbox
+from headwater.store.schema.incidents import incident_marks, incident_transitions, incidents
 from headwater.store.schema.invocations import compiled_codes, executions, freshness_results, invocations
 from headwater.store.schema.matching import account_aliases, match_overrides, warehouse_tables, warehouses
 from headwater.store.schema.nodes import (
@@ -29,6 +31,10 @@ __all__ = [
     "environments",
     "executions",
     "freshness_results",
+    "inbox",
+    "incident_marks",
+    "incident_transitions",
+    "incidents",
     "invocations",
     "jobs",
     "leases",
