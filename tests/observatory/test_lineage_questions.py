@@ -259,6 +259,9 @@ def test_the_catalogue_filters_by_everything_it_shows(world) -> None:
     assert {"fct_orders"} <= {node.name for node in listed(tag="hourly")}
     assert {name for node in listed(owner="pieter") for name in node.owners} == {"Pieter Bos"}
     assert ORDERS in {node.unique_id for node in listed(text="MARTS.FCT_ORD")}
+    assert [node.name for node in listed(account="first", text="fct_ord")][:2] == ["fct_order_items", "fct_orders"]
+    assert listed(text="FCT_ORDERS")[0].unique_id == ORDERS
+    assert {node.resource_type for node in listed(text="_orders_")[-3:]} == {"test"}
     assert {node.project_name for node in listed(project="finance")} == {"Finance"}
     assert {node.environment_name for node in listed(environment="Staging")} == {"Staging"}
     assert listed(text="no such thing") == ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.observatory.environments import choose_places, list_asked_places
+from headwater.observatory.evidence import TESTS
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
 from headwater.observatory.lineage import Held, Moment, Shelf, list_rows, name_of
@@ -38,6 +39,8 @@ def list_catalog(
 ) -> CatalogReport:
     """List the nodes that fit a filter by name, project and account; no limit lists them all.
 
+    With a text, the node of that name comes first, then names that begin with it, then others, tests last.
+
     Raises:
         NotKnown: the filter names an account, project or environment that is not there.
     """
@@ -50,7 +53,10 @@ def list_catalog(
     everything = list_rows(held for _, held in found)
     fits = _read_filter(wanted)
     listed = [(held, row) for held, row in everything if fits(held, row)]
-    listed.sort(key=lambda one: (one[1].name.casefold(), one[1].unique_id, one[0].place.account_name))
+    text = _plain(wanted.text)
+    listed.sort(
+        key=lambda one: (_rank(one[1], text), one[1].name.casefold(), one[1].unique_id, one[0].place.account_name)
+    )
     page = listed[offset : None if limit is None else offset + limit]
     return CatalogReport(
         total=len(listed),
@@ -102,7 +108,7 @@ def _owners(held: Held, row: LineageRow) -> tuple[str, ...]:
 
 def _read_filter(wanted: CatalogFilter) -> Callable[[Held, LineageRow], bool]:
     types, kinds = _split(wanted.resource_type), _split(wanted.materialized)
-    tag, owner, text = ((word or "").strip().casefold() for word in (wanted.tag, wanted.owner, wanted.text))
+    tag, owner, text = (_plain(word) for word in (wanted.tag, wanted.owner, wanted.text))
 
     def fits(held: Held, row: LineageRow) -> bool:
         return (
@@ -125,6 +131,16 @@ def _is_owned(held: Held, row: LineageRow, owner: str) -> bool:
 def _says(row: LineageRow, text: str) -> bool:
     table = dotted(row.relation) if row.relation is not None else ""
     return any(text in said.casefold() for said in (row.name, row.unique_id, table))
+
+
+def _rank(row: LineageRow, text: str) -> tuple[bool, bool, bool]:
+    """Give where a node stands among those that say a text; without a text all stand alike."""
+    name = row.name.casefold()
+    return (bool(text) and name != text, not name.startswith(text), bool(text) and row.resource_type in TESTS)
+
+
+def _plain(word: str | None) -> str:
+    return (word or "").strip().casefold()
 
 
 def _split(words: str | None) -> frozenset[str]:

@@ -134,7 +134,7 @@ def _join(known: Sequence[Glance], members: Iterable[int]) -> Glance:
 
 
 def _summarise(state: NodeState, outcome: Outcome | None) -> Glance:
-    if outcome is None:
+    if outcome is None or outcome.status == "skipped":  # it took no time, and nothing ran
         return Glance(state, None, None)
     return Glance(state, outcome.at, outcome.elapsed.total_seconds() if outcome.elapsed is not None else None)
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
 
-_CHARACTER_WIDTH = 6.3
-_BOLD_WIDTH = 7.1
+_CHARACTER_WIDTH = 7.2
+_BOLD_WIDTH = 8
+"""Of the widest fonts that a browser may show; the script measures instead."""
 STEPS = {"age": (3600, 21_600, 86_400, 259_200), "duration": (1, 10, 60, 600)}
 """Where one shade ends and the next begins, in seconds."""
 STEP_WORDS = {
-    "age": ("under 1 h", "under 6 h", "under 1 d", "under 3 d", "3 d and more", "never ran"),
-    "duration": ("under 1 s", "under 10 s", "under 1 min", "under 10 min", "10 min and more", "not known"),
+    "age": ("under 1 h", "under 6 h", "under 1 d", "under 3 d", "3 d and more", "did not run"),
+    "duration": ("under 1 s", "under 10 s", "under 1 min", "under 10 min", "10 min and more", "did not run"),
 }
 MARGIN = 28
 _BEGINNINGS = frozenset({"source"})
@@ -122,7 +123,7 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
         height=height,
         outline=draw_outline(kind if unique_id is not None else "", view.node_width, height),
         label=_fit(
-            view.names[number], view.node_width - 42 - _CHARACTER_WIDTH * len(figure), is_group=unique_id is None
+            view.names[number], view.node_width - 44 - _CHARACTER_WIDTH * len(figure), is_group=unique_id is None
         ),
         under="" if unique_id is not None else say_count(view.counts[number], "node"),
         figure=figure,

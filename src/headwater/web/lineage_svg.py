@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_SHADES = (0.0, 0.11, 0.22, 0.33, 0.45)
+_SHADES = (0.0, 0.1, 0.22, 0.36, 0.5)
 _TINT = 0.1
 
 

@@ -2,7 +2,13 @@
 const SVG = "http://www.w3.org/2000/svg";
 const BEGINNINGS = new Set(["source"]), ENDS = new Set(["exposure", "metric", "semantic_model", "saved_query"]);
 const PILL = "M8 -10H16A10 10 0 0 1 16 10H8A10 10 0 0 1 8 -10Z";
-const CHARACTER = 6.3, BOLD = 7.1;
+const pen = document.createElement("canvas").getContext("2d");
+const FONT = getComputedStyle(document.body).fontFamily;
+
+function measure(text, { size = 12, isBold = false } = {}) {
+  pen.font = `${isBold ? 600 : 400} ${size}px ${FONT}`;
+  return pen.measureText(text).width;
+}
 
 export function make(name, attributes = {}, ...inside) {
   const element = document.createElementNS(SVG, name);
@@ -49,7 +55,7 @@ export function node(view, i, colour, marks) {
     class: classes.join(" "), href: hrefOf(view, i), transform: `translate(${view.x[i]} ${view.y[i]})`, "aria-label": title,
     "data-number": i, tabindex: -1,
   }, make("title", {}, title), make("path", { class: "outline", d: outline(view.kind(i), wide, tall) }), mark,
-  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 42 - CHARACTER * figure.length, isGroup)),
+  make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 44 - measure(figure, { size: 11 }), { isGroup, isBold: isFocus || isGroup })),
   make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, figure));
   if (isGroup) {
     link.append(make("text", { class: "figure", x: 28, y: 35 }, `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`));
@@ -73,10 +79,13 @@ function handle(view, i, x, count, what) {
     make("text", { x: 12, y: 4, "text-anchor": "middle" }, `+${count}`));
 }
 
-function fit(name, room, isGroup) {
-  const most = Math.floor(room / (isGroup ? BOLD : CHARACTER));
-  if (name.length <= most) return name;
-  return isGroup ? `…${name.slice(1 - most)}` : `${name.slice(0, most - 1)}…`;
+// Cut a name to the room there is: a node's at its end, a folder's at its beginning.
+function fit(name, room, { isGroup, isBold }) {
+  let shown = name;
+  for (let kept = name.length - 1; kept > 0 && measure(shown, { isBold }) > room; kept -= 1) {
+    shown = isGroup ? `…${name.slice(-kept)}` : `${name.slice(0, kept)}…`;
+  }
+  return shown;
 }
 
 export function hrefOf(view, i) {

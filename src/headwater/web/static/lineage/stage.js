@@ -211,7 +211,7 @@ export class Stage {
   }
 
   paintMap() {
-    const { width, height } = this.view.graph, isLarge = width > 2.5 * this.width || height > 2.5 * this.height;
+    const { width, height } = this.view.graph, most = this.width < 600 ? 2.5 : 1.25, isLarge = width > most * this.width || height > most * this.height;
     this.map.classList.toggle("is-hidden", !isLarge);
     this.frame.classList.toggle("is-hidden", !isLarge);
     if (!isLarge) return;
