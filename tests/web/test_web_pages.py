@@ -1,9 +1,11 @@
 """The pages in a real browser: they open, fit, and say what the reports say."""
 
 import re
+from itertools import pairwise
 
 import pytest
 import web_reports
+from axe_playwright_python.sync_playwright import Axe
 
 from headwater.observatory import access
 
@@ -87,6 +89,40 @@ def test_pages_work_without_scripts(site, opened):
     assert window.locator("[aria-labelledby=accounts] tbody time").first.inner_text() == "20 Nov 11:57"
     window.click("text=Runs >> nth=0")
     assert "1,204 runs" in window.locator("h1").inner_text()
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_phone_has_the_further_places_behind_more(site, opened, has_scripts):
+    """Six entries stand side by side, each in its own room; the keyboard opens the rest, with or without scripts."""
+    window = opened(site, 360, java_script_enabled=has_scripts)
+    entries = window.locator(".rail > :is(a:not(.brand), details) > .label, .rail summary .label")
+    boxes = [entry.bounding_box() for entry in entries.all()]
+
+    assert entries.all_inner_texts() == ["Overview", "Incidents", "Runs", "Jobs", "Catalog", "More"]
+    assert all(one["x"] + one["width"] < two["x"] for one, two in pairwise(boxes))
+    further = window.locator(".further > div :is(a, button)")
+    assert not further.first.is_visible()
+    window.locator(".further summary").focus()
+    window.keyboard.press("Enter")
+    assert {"Lineage", "Accounts", "Log out"} <= set(further.all_inner_texts())
+    if has_scripts:
+        assert Axe().run(window).response["violations"] == []
+    window.keyboard.press("Tab")
+    window.keyboard.press("Enter")
+    window.wait_for_url("**/lineage")
+    assert window.locator(".further summary").get_attribute("aria-current") == "true"
+
+
+def test_a_wide_window_shows_every_place(site, opened):
+    """The rail of a desktop names all places and has no More."""
+    window = opened(site)
+    shown = [
+        entry.inner_text() for entry in window.locator(".rail :is(a, button):not(.brand)").all() if entry.is_visible()
+    ]
+
+    assert {"Overview", "Catalog", "Lineage", "Accounts"} <= set(shown)
+    assert shown[-1] == "Log out"
+    assert not window.locator(".further").is_visible()
 
 
 def test_a_page_brings_itself_up_to_date(serve_door, opened):

@@ -18,7 +18,7 @@ from headwater.analysis.mesh import package_of
 from headwater.errors import NotKnown
 from headwater.model.lineage import Direction, NodeAddress
 from headwater.model.node import local_name
-from headwater.observatory.environments import choose_places, list_asked_places
+from headwater.observatory.environments import choose_places, list_asked_places, say_place
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import list_notes
 from headwater.observatory.lineage import (
@@ -37,6 +37,7 @@ from headwater.observatory.lineage import (
 from headwater.observatory.lineage_reports import LineagePlace, LineageReport
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.store.lineage import read_paths
+from headwater.store.lineage_rows import PlaceRow
 from headwater.store.writing import Scope
 
 NODE_HEIGHT = 28
@@ -47,6 +48,7 @@ LEVELS = 2
 
 _CROWD = 400
 """More things than this are drawn as folders where nothing is said."""
+_MOST_NAMED = 3
 _TESTS = frozenset({"test", "unit_test"})
 
 
@@ -138,14 +140,22 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
     first = choices[0].place
     estate = open_estate(shelf, first)
     nodes = number_estate(observatory.lineage, estate)
-    wanted = [choice.place.scope for choice in choices if choice.place.account_key == first.account_key]
+    choices = [choice for choice in choices if choice.place.account_key == first.account_key]
+    wanted = [choice.place.scope for choice in choices]
     return FoundLineage(
         estate=estate,
-        sentence=choices[0].sentence,
+        sentence=choices[0].sentence if len(choices) == 1 else _say_several([choice.place for choice in choices]),
         focus=None,
         nodes=nodes,
         shown=_list_shown(nodes, wanted, with_tests=asked.with_tests),
     )
+
+
+def _say_several(places: Sequence[PlaceRow]) -> str:
+    if len(places) > _MOST_NAMED:
+        return f"{len(places):,} projects of {places[0].account_name} are shown."
+    *others, last = sorted(say_place(place) for place in places)
+    return f"{', '.join(others)} and {last} are shown."
 
 
 def _list_shown(nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
@@ -296,7 +306,9 @@ def _read_folders(tx: Connection, memory: LineageMemory, held: Held | None) -> M
     def read() -> dict[int, str]:
         wanted = [(row.node_key, row.version) for row in held.rows.values() if row.resource_type not in _TESTS]
         paths = read_paths(tx, held.manifest.account_key, wanted)
-        return {node_key: path.replace("\\", "/").rpartition("/")[0] for node_key, path in paths.items()}
+        return {
+            node_key: path.replace("\\", "/").removeprefix("./").rpartition("/")[0] for node_key, path in paths.items()
+        }
 
     return memory.folders.get(identify(held.manifest), read)
 

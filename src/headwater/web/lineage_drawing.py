@@ -28,7 +28,7 @@ STEP_WORDS = {
     "age": ("under 1 h", "under 6 h", "under 1 d", "under 3 d", "3 d and more", "did not run"),
     "duration": ("under 1 s", "under 10 s", "under 1 min", "under 10 min", "10 min and more", "did not run"),
 }
-MARGIN = 28
+_BELOW = 5
 _BEGINNINGS = frozenset({"source"})
 _ENDS = frozenset({"exposure", "metric", "semantic_model", "saved_query"})
 
@@ -115,6 +115,7 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
     figure = (
         "" if unique_id is None and asked.colour == "state" else _short(elapsed if asked.colour == "duration" else age)
     )
+    *project, name = view.names[number].rsplit(": ", 1) if unique_id is None else [view.names[number]]
     return Box(
         number=number,
         x=view.x[number],
@@ -122,10 +123,8 @@ def draw_box(view: LineageReport, states: LineageStates, asked: LineageRequest, 
         width=view.node_width,
         height=height,
         outline=draw_outline(kind if unique_id is not None else "", view.node_width, height),
-        label=_fit(
-            view.names[number], view.node_width - 44 - _CHARACTER_WIDTH * len(figure), is_group=unique_id is None
-        ),
-        under="" if unique_id is not None else say_count(view.counts[number], "node"),
+        label=_fit(name, view.node_width - 44 - _CHARACTER_WIDTH * len(figure), is_group=unique_id is None),
+        under=" · ".join([say_count(view.counts[number], "node"), *project]) if unique_id is None else "",
         figure=figure,
         title=", ".join(said),
         href=node_link(unique_id, place.account, place.project_id, place.environment_id)
@@ -159,6 +158,8 @@ def draw_line(view: LineageReport, source: int, target: int) -> str:
     """Draw an edge as a curve from the right of a node to the left of another, through the bends between."""
     x, y = view.x[source] + view.node_width, _middle(view, source)
     end_x, end_y = view.x[target], _middle(view, target)
+    if end_x <= view.x[source]:
+        return _draw_back(view, source, target)
     between = max((end_x - view.x[source]) // view.pitch - 1, 0)
     swing = (view.pitch - view.node_width) / 2
     parts = [f"M{x} {y:g}"]
@@ -166,9 +167,16 @@ def draw_line(view: LineageReport, source: int, target: int) -> str:
         left = view.x[source] + step * view.pitch
         parts.append(f"C{x + swing:g} {y:g} {left - swing:g} {bend} {left} {bend}H{left + view.node_width}")
         x, y = left + view.node_width, bend
-    swing = swing if end_x > x else view.pitch - view.node_width
     parts.append(f"C{x + swing:g} {y:g} {end_x - swing:g} {end_y:g} {end_x} {end_y:g}")
     return "".join(parts)
+
+
+def _draw_back(view: LineageReport, source: int, target: int) -> str:
+    """Draw an edge that leads back, as folders that need each other have: around and below both."""
+    x, y, end_x, end_y = view.x[source] + view.node_width, _middle(view, source), view.x[target], _middle(view, target)
+    swing, below = (view.pitch - view.node_width) / 2, max(2 * y - view.y[source], 2 * end_y - view.y[target]) + _BELOW
+    there = f"M{x} {y:g}C{x + swing:g} {y:g} {x + swing:g} {below:g} {x} {below:g}H{end_x}"
+    return f"{there}C{end_x - swing:g} {below:g} {end_x - swing:g} {end_y:g} {end_x} {end_y:g}"
 
 
 def shade_of(colour: str, seconds: float | None) -> int:
@@ -193,11 +201,14 @@ def _pieces(states: LineageStates, number: int, width: int) -> Iterator[Piece]:
 
 
 def _fit(label: str, room: float, *, is_group: bool) -> str:
-    """Cut a label to the room there is: a node's at its end, a folder's, which is bold, at its beginning."""
+    """Cut a label to the room there is: a node's at its end, a bold folder's before a part where two are left."""
     most = int(room / (_BOLD_WIDTH if is_group else _CHARACTER_WIDTH))
     if len(label) <= most:
         return label
-    return f"…{label[1 - most :]}" if is_group else f"{label[: most - 1]}…"
+    if not is_group:
+        return f"{label[: most - 1]}…"
+    kept = label[1 - most :]
+    return f"…{kept[kept.index('/') :] if kept.count('/') > 1 else kept}"
 
 
 def _short(seconds: float | None) -> str:

@@ -172,7 +172,8 @@ function tell(i) {
   const add = (tag, text, made = {}) => { const part = Object.assign(document.createElement(tag), made); part.textContent = text; panel.append(part); return part; };
   add("b", view.graph.names[i]);
   const [, ...said] = view.title(i).split(", ").slice(view.graph.names[i].split(", ").length - 1);
-  add("span", `${said.join(" · ")} · ${view.graph.hidden_parents[i] + view.parents(i).length} parents, ${view.graph.hidden_children[i] + view.children(i).length} children`, { className: "meta" });
+  const above = view.graph.hidden_parents[i] + view.parents(i).length, below = view.graph.hidden_children[i] + view.children(i).length;
+  add("span", [...said, `${above} ${above === 1 ? "parent" : "parents"}, ${below} ${below === 1 ? "child" : "children"}`].join(" · "), { className: "meta" });
   const act = (text, what) => { const button = add("button", text, { type: "button", className: "button" }); button.addEventListener("click", what); };
   if (id === null) { act("Show its nodes", () => open(i)); return; }
   add("a", "Open its page", { href: hrefOf(view, i) });

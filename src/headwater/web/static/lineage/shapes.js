@@ -3,6 +3,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const BEGINNINGS = new Set(["source"]), ENDS = new Set(["exposure", "metric", "semantic_model", "saved_query"]);
 const PILL = "M8 -10H16A10 10 0 0 1 16 10H8A10 10 0 0 1 8 -10Z";
 const pen = document.createElement("canvas").getContext("2d");
+const BELOW = 5;
 const FONT = getComputedStyle(document.body).fontFamily;
 
 function measure(text, { size = 12, isBold = false } = {}) {
@@ -25,8 +26,12 @@ export function outline(kind, width, height) {
 
 export function line(view, source, target) {
   const { node_width: wide, pitch, bends } = view.graph;
-  let x = view.x[source] + wide, y = view.middle(source), swing = (pitch - wide) / 2;
-  const endX = view.x[target], endY = view.middle(target);
+  let x = view.x[source] + wide, y = view.middle(source);
+  const endX = view.x[target], endY = view.middle(target), swing = (pitch - wide) / 2;
+  if (endX <= view.x[source]) { // folders that need each other: around and below both
+    const below = Math.max(view.y[source] + view.height(source), view.y[target] + view.height(target)) + BELOW;
+    return `M${x} ${y}C${x + swing} ${y} ${x + swing} ${below} ${x} ${below}H${endX}C${endX - swing} ${below} ${endX - swing} ${endY} ${endX} ${endY}`;
+  }
   const between = Math.max(Math.floor((endX - view.x[source]) / pitch) - 1, 0);
   let d = `M${x} ${y}`;
   (bends[source] ?? []).slice(0, between).forEach((bend, step) => {
@@ -34,7 +39,6 @@ export function line(view, source, target) {
     d += `C${x + swing} ${y} ${left - swing} ${bend} ${left} ${bend}H${left + wide}`;
     x = left + wide; y = bend;
   });
-  if (endX <= x) swing = pitch - wide;
   return `${d}C${x + swing} ${y} ${endX - swing} ${endY} ${endX} ${endY}`;
 }
 
@@ -45,7 +49,8 @@ export function kindOfLine(view, source, target) {
 
 export function node(view, i, colour, marks) {
   const wide = view.graph.node_width, tall = view.height(i), isGroup = view.isGroup(i), look = view.looks[i];
-  const name = view.graph.names[i], title = view.title(i), isFocus = i === view.graph.focus;
+  const [name, project] = isGroup ? view.graph.names[i].split(": ").reverse() : [view.graph.names[i]];
+  const title = view.title(i), isFocus = i === view.graph.focus;
   const classes = ["node", `n-${look}`];
   const shade = view.shade(i, colour), figure = view.figure(i, colour);
   if (shade !== null) classes.push(`shade-${shade}`);
@@ -58,7 +63,8 @@ export function node(view, i, colour, marks) {
   make("text", { class: "label", x: 28, y: 18, "font-weight": isFocus || isGroup ? 600 : null }, fit(name, wide - 44 - measure(figure, { size: 11 }), { isGroup, isBold: isFocus || isGroup })),
   make("text", { class: "figure", x: wide - 10, y: 18, "text-anchor": "end" }, figure));
   if (isGroup) {
-    link.append(make("text", { class: "figure", x: 28, y: 35 }, `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`));
+    const said = `${view.graph.counts[i]} ${view.graph.counts[i] === 1 ? "node" : "nodes"}`;
+    link.append(make("text", { class: "figure", x: 28, y: 35 }, project ? `${said} · ${project}` : said));
     let x = 12;
     for (const [look_, share] of view.shares(i)) {
       link.append(make("rect", { class: `f-${look_}`, x, y: 41, width: share * (wide - 24), height: 3 }));
@@ -79,13 +85,14 @@ function handle(view, i, x, count, what) {
     make("text", { x: 12, y: 4, "text-anchor": "middle" }, `+${count}`));
 }
 
-// Cut a name to the room there is: a node's at its end, a folder's at its beginning.
+// Cut a name to the room there is: a node's at its end, a folder's at its beginning, before a part where two are left.
 function fit(name, room, { isGroup, isBold }) {
   let shown = name;
   for (let kept = name.length - 1; kept > 0 && measure(shown, { isBold }) > room; kept -= 1) {
     shown = isGroup ? `…${name.slice(-kept)}` : `${name.slice(0, kept)}…`;
   }
-  return shown;
+  const part = shown.indexOf("/");
+  return isGroup && shown !== name && shown.indexOf("/", part + 1) > 0 ? `…${shown.slice(part)}` : shown;
 }
 
 export function hrefOf(view, i) {

@@ -6,7 +6,7 @@ const FAR = 0.45; // below this scale nothing can be read, and all is painted as
 const LEAST = 0.01, MOST = 2;
 const AROUND = 0.6; // of the window, drawn beyond each of its sides
 const MOST_PASSING = 3000; // in a larger graph, lines that only pass through the window are left out
-const PAD = 28;
+const PAD = 28, TOP = 48; // the buttons stand above
 
 export class Stage {
   constructor(element, marks, onMove) {
@@ -46,7 +46,7 @@ export class Stage {
   // All of it where it can be read so, else where somebody looks first.
   opening() {
     const { width, height } = this.view.graph;
-    const k = Math.min(1, (this.width - 2 * PAD) / Math.max(width, 1), (this.height - 2 * PAD) / Math.max(height, 1));
+    const k = Math.min(1, (this.width - 2 * PAD) / Math.max(width, 1), (this.height - 2 * TOP) / Math.max(height, 1));
     if (k >= 0.78) return { k, x: -(this.width / k - width) / 2, y: -(this.height / k - height) / 2 };
     const first = this.view.first();
     return this.centred(first, this.width < 600 ? 0.8 : 1);
@@ -59,7 +59,7 @@ export class Stage {
 
   fit() {
     const { width, height } = this.view.graph;
-    const k = Math.max(Math.min(1, (this.width - 2 * PAD) / Math.max(width, 1), (this.height - 2 * PAD) / Math.max(height, 1)), LEAST);
+    const k = Math.max(Math.min(1, (this.width - 2 * PAD) / Math.max(width, 1), (this.height - 2 * TOP) / Math.max(height, 1)), LEAST);
     this.move({ k, x: -(this.width / k - width) / 2, y: -(this.height / k - height) / 2 });
   }
 
@@ -78,12 +78,12 @@ export class Stage {
   // Some of the graph stays in the window. Gives whether the camera had to be held back.
   limit() {
     const { camera } = this, { width, height } = this.view.graph, { x, y } = camera;
-    const hold = (value, size, shown) => {
-      const pad = PAD / camera.k, low = Math.min(-pad, (size - shown) / 2), high = Math.max(size + pad - shown, (size - shown) / 2);
+    const hold = (value, size, shown, least) => {
+      const pad = least / camera.k, low = Math.min(-pad, (size - shown) / 2), high = Math.max(size + pad - shown, (size - shown) / 2);
       return Math.min(Math.max(value, low), high);
     };
-    camera.x = hold(x, width, this.width / camera.k);
-    camera.y = hold(y, height, this.height / camera.k);
+    camera.x = hold(x, width, this.width / camera.k, PAD);
+    camera.y = hold(y, height, this.height / camera.k, TOP);
     return camera.x !== x || camera.y !== y;
   }
 
@@ -232,10 +232,12 @@ export class Stage {
 
   frameMap({ x, y, width, height }) {
     if (!this.mapScale || this.map.classList.contains("is-hidden")) return;
-    const { across, down } = this.mapScale;
+    const { across, down } = this.mapScale, within = (value, most) => Math.min(Math.max(value, 0), most);
+    const left = within(x * across, this.map.width), right = within((x + width) * across, this.map.width);
+    const top = within(y * down, this.map.height), foot = within((y + height) * down, this.map.height);
     Object.assign(this.frame.style, {
-      right: `${8 + this.map.width - Math.max((x + width) * across, 0)}px`, bottom: `${8 + this.map.height - (y + height) * down}px`,
-      width: `${Math.max(width * across, 6)}px`, height: `${Math.max(height * down, 6)}px`,
+      right: `${8 + this.map.width - right}px`, bottom: `${8 + this.map.height - foot}px`,
+      width: `${Math.max(right - left, 6)}px`, height: `${Math.max(foot - top, 6)}px`,
     });
   }
 
