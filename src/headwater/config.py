@@ -33,9 +33,18 @@ class WebSettings(_Section):
     """Where the web application listens."""
 
     host: str = Field(
-        default="127.0.0.1", description="Address the web application listens on; only loopback is accepted."
+        default="127.0.0.1",
+        description="Address the web application listens on; any but loopback needs TLS or a named proxy.",
     )
     port: int = Field(default=8787, ge=0, le=65535, description="Port of the web application; 0 takes a free one.")
+    external_url: str | None = Field(
+        default=None, description="The address that people open, as https://headwater.example.com."
+    )
+    tls_certificate: Path | None = Field(default=None, description="Certificate with its chain, as a PEM file.")
+    tls_key: Path | None = Field(default=None, description="Key of the certificate, as a PEM file.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks of the proxy that speaks TLS; nobody else is answered then."
+    )
 
 
 class MonitorSettings(_Section):
@@ -71,6 +80,18 @@ class DbtCloudSettings(_Section):
     )
 
 
+class OidcSettings(_Section):
+    """An OpenID provider that people sign in at."""
+
+    issuer: str | None = Field(default=None, description="The provider's issuer, as https://id.example.com.")
+    client_id: str | None = Field(default=None, description="What Headwater is called at the provider.")
+    client_secret: SecretStr | None = Field(default=None, description="The client's secret.")
+    groups_claim: str = Field(default="groups", description="The claim of the id token that names a person's groups.")
+    viewer_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are viewers.")
+    operator_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are operators.")
+    admin_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are admins.")
+
+
 class RetentionSettings(_Section):
     """How long things are kept."""
 
@@ -98,6 +119,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings, description="")
     dbt_monitor: MonitorSettings = Field(default_factory=MonitorSettings, description="")
     dbt_cloud: DbtCloudSettings = Field(default_factory=DbtCloudSettings, description="")
+    oidc: OidcSettings = Field(default_factory=OidcSettings, description="")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="")
 
     @property
@@ -167,7 +189,7 @@ def list_settings() -> tuple[tuple[str, str, str], ...]:
 
 
 def _default(value: object) -> str:
-    return "" if value is None or "Undefined" in repr(value) else str(value)
+    return "" if value in (None, ()) or "Undefined" in repr(value) else str(value)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from headwater.observatory.reports import CheckReport, ReceiveReport
 from headwater.web.app import build_app
 from headwater.web.door import Door
 from headwater.web.guard import COOKIE
+from headwater.web.people import open_people
 from headwater.web.serve import listen, make_server
 from headwater.web.shield import shield
 
@@ -93,11 +94,11 @@ def door(observatory: Observatory) -> Door:
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
         get_account=web_reports.make_account_report,
-        add_account=lambda name, _account_id, _url, _token: web_reports.make_account_report(name),
-        set_filter=lambda name, _chosen: web_reports.make_account_report(name),
-        set_followed=lambda name, *, is_paused: web_reports.make_account_report(name, is_paused=is_paused),
+        add_account=lambda name, _account_id, _url, _token, _by: web_reports.make_account_report(name),
+        set_filter=lambda name, _chosen, **_: web_reports.make_account_report(name),
+        set_followed=lambda name, *, is_paused, **_: web_reports.make_account_report(name, is_paused=is_paused),
         set_history=lambda _name, _days: None,
-        set_token=lambda _name, _token: CheckReport(lines=(), is_usable=True),
+        set_token=lambda _name, _token, **_: CheckReport(lines=(), is_usable=True),
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
@@ -108,10 +109,7 @@ def door(observatory: Observatory) -> Door:
         get_revision=lambda: 41,
         receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
-        find_token=lambda secret: access.find_token(observatory, secret),
-        find_session=lambda secret: access.find_session(observatory, secret),
-        redeem_link=lambda secret: access.redeem_link(observatory, secret),
-        end_session=lambda secret: access.end_session(observatory, secret),
+        people=open_people(observatory),
     )
 
 
@@ -144,6 +142,40 @@ def serve_door(door: Door):
     def serve(*, allowed_hosts=(), **changes):
         with run_site(replace(door, **changes), allowed_hosts) as running:
             yield running
+
+    return serve
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def timed(tmp_path, clock):
+    """An observatory on a clock that the test moves."""
+    with open_observatory(Settings(data_folder=tmp_path / "timed"), clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def timed_door(timed, door):
+    """Serve the door with people and clock of the test's own; gives the site and the observatory."""
+
+    @contextmanager
+    def serve():
+        with run_site(replace(door, people=open_people(timed))) as running:
+            yield running, timed
 
     return serve
 

@@ -10,6 +10,7 @@ import typer
 from headwater.cli import (
     accounts,
     aliases,
+    audit,
     dbt,
     demo,
     following,
@@ -19,6 +20,7 @@ from headwater.cli import (
     serving,
     syncing,
     tokens,
+    users,
     verdicts,
     warehouses,
     webhooks,
@@ -39,7 +41,8 @@ aliases.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
-for family in (runs, nodes, verdicts, matching, syncing, dbt, serving, demo):
+app.add_typer(users.app, name="user")
+for family in (runs, nodes, verdicts, matching, syncing, dbt, serving, audit, demo):
     family.add_commands(app)
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,15 +19,20 @@ import typer
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, console_errors
 from headwater.errors import Stopping, WrongUse
+from headwater.model.secret import Secret
 from headwater.monitor import Monitor, open_monitor
-from headwater.observatory.access import create_login_link
 from headwater.observatory.holder import Observatory
+from headwater.observatory.oidc import read_client
+from headwater.observatory.sessions import create_login_link, needs_first_login
 
 if TYPE_CHECKING:
     from headwater.simulator.settings import Announcement
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; any but loopback needs TLS or a named proxy.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+Certificate = Annotated[Path | None, typer.Option(help="Certificate with its chain, as a PEM file.")]
+CertificateKey = Annotated[Path | None, typer.Option(help="Key of the certificate, as a PEM file.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -38,25 +44,34 @@ def add_commands(app: typer.Typer) -> None:
     app.command("simulator")(simulator)
 
 
-def up(host: Host = None, port: Port = None) -> None:
+def up(
+    host: Host = None, port: Port = None, tls_certificate: Certificate = None, tls_key: CertificateKey = None
+) -> None:
     """Follow every account and serve the web application, in one process."""
     write_logs()
     stop = threading.Event()
-    with ending_on_signals(stop), opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
+    web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
+    with ending_on_signals(stop), opened(sleep=waiting_until(stop), web=web) as observatory:
         follow_and_serve(observatory, stop)
 
 
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(
+    host: Host = None, port: Port = None, tls_certificate: Certificate = None, tls_key: CertificateKey = None
+) -> None:
     """Serve the web application alone."""
     write_logs()
-    with opened(web={"host": host, "port": port}) as observatory:
+    web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
+    with opened(web=web) as observatory:
         _serve_web(observatory)
 
 
-def login(port: Port = None) -> None:
-    """Print a link that signs in once, for the web application that runs on this store."""
+def login(
+    user: Annotated[str | None, typer.Option(help="Whom to let in; the first admin if left out.")] = None,
+    port: Port = None,
+) -> None:
+    """Print a link that signs in once, for whoever is locked out of the web application that runs on this store."""
     with opened(web={"port": port}) as observatory:
-        say_address(observatory, observatory.settings.web.port)
+        say_link(observatory, create_login_link(observatory, user), "Sign in, once, within 15 minutes")
 
 
 def monitor(
@@ -147,19 +162,36 @@ def _running(monitor: Monitor, stop: threading.Event) -> Iterator[threading.Even
 
 def _serve_web(observatory: Observatory) -> None:
     from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
+    from headwater.web.listening import decide_listening  # noqa: PLC0415
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
     web = observatory.settings.web
-    serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
+    where = decide_listening(web)
+    read_client(observatory.settings.oidc)
+    serve_web(create_app(observatory, where), where, web.port, lambda bound: say_address(observatory, bound))
 
 
 def say_address(observatory: Observatory, port: int) -> None:
-    """Print where the web application is, with a link that signs in once."""
-    host = observatory.settings.web.host
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    secret = create_login_link(observatory)
-    console().print(f"Headwater is on {address}", markup=False)
-    console().print(f"Sign in, once, within 15 minutes: {address}/login#{secret.reveal()}", markup=False)
+    """Print where the web application is; while no admin can come in otherwise, with a link that signs in once."""
+    console().print(f"Headwater is on {_address(observatory, port)}", markup=False)
+    if needs_first_login(observatory):
+        say_link(observatory, create_login_link(observatory), "Sign in, once, within 15 minutes", port)
+    else:
+        console().print("Whoever is locked out gets a link from 'headwater login'.")
+
+
+def say_link(observatory: Observatory, secret: Secret, what: str, port: int | None = None) -> None:
+    """Print a link that signs in once."""
+    address = _address(observatory, port or observatory.settings.web.port)
+    console().print(f"{what}: {address}/login#{secret.reveal()}", markup=False)
+
+
+def _address(observatory: Observatory, port: int) -> str:
+    web = observatory.settings.web
+    if web.external_url is not None:
+        return web.external_url.rstrip("/")
+    scheme = "https" if web.tls_certificate is not None else "http"
+    return f"{scheme}://{f'[{web.host}]' if ':' in web.host else web.host}:{port}"
 
 
 def waiting_until(stop: threading.Event) -> Callable[[float], None]:

@@ -367,3 +367,4 @@ class TokenSummary:
     last_used_at: datetime | None
     expires_at: datetime | None
     is_revoked: bool
+    created_by: str

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from headwater.observatory import (
-    access,
     accounts,
     catalog,
     collecting,
@@ -23,13 +22,13 @@ from headwater.observatory import (
     verdicts,
     webhooks,
 )
+from headwater.web.people import People, open_people
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
-    from headwater.model.filter import AccountFilter
     from headwater.model.secret import Secret
-    from headwater.observatory.access import Caller
+    from headwater.observatory.audit import Actor
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Every question and act the web asks for; `redeem_link` gives the secret of a new session."""
+    """Every question and act the web asks for."""
 
     get_overview: Callable[[int], OverviewReport]
     list_runs: Callable[[RunFilter, int, int], RunsReport]
@@ -60,11 +59,11 @@ class Door:
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
     get_account: Callable[[str], AccountReport]
-    add_account: Callable[[str, int, str, Secret], object]
-    set_filter: Callable[[str, AccountFilter], AccountReport]
+    add_account: Callable[[str, int, str, Secret, Actor], object]
+    set_filter: Callable[..., AccountReport]
     set_followed: Callable[..., AccountReport]
     set_history: Callable[[str, int], None]
-    set_token: Callable[[str, Secret], CheckReport]
+    set_token: Callable[..., CheckReport]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
@@ -73,10 +72,7 @@ class Door:
     get_revision: Callable[[], int]
     receive: Callable[[bytes], ReceiveReport]
     hear: Callable[[str, bytes, str], Heard]
-    find_token: Callable[[str], Caller | None]
-    find_session: Callable[[str], Caller | None]
-    redeem_link: Callable[[str], Secret | None]
-    end_session: Callable[[str], None]
+    people: People
 
 
 def door_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Door:
@@ -93,8 +89,8 @@ def open_door(observatory: Observatory) -> Door:
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
         get_account=partial(following.get_account_report, observatory),
-        add_account=lambda name, account_id, url, token: accounts.add_account(
-            observatory, name, account_id=account_id, url=url, token=token, allow_private=False
+        add_account=lambda name, account_id, url, token, by: accounts.add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=False, by=by
         ),
         set_filter=partial(following.set_filter, observatory),
         set_followed=partial(following.set_followed, observatory),
@@ -110,8 +106,5 @@ def open_door(observatory: Observatory) -> Door:
         get_revision=partial(overview.get_revision, observatory),
         receive=partial(collecting.receive, observatory),
         hear=partial(webhooks.hear, observatory),
-        find_token=partial(access.find_token, observatory),
-        find_session=partial(access.find_session, observatory),
-        redeem_link=partial(access.redeem_link, observatory),
-        end_session=partial(access.end_session, observatory),
+        people=open_people(observatory),
     )

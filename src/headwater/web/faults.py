@@ -7,13 +7,15 @@ import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import structlog
 from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from headwater.errors import Ambiguous, ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, WrongUse
+from headwater.errors import Ambiguous, ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, TooManyTries, WrongUse
+from headwater.web.guard import ProofNeeded
 from headwater.web.render import page
 
 if TYPE_CHECKING:
@@ -51,7 +53,15 @@ class FaultDocument:
 
 def answer_known(request: Request[Any, Any, Any], error: HeadwaterError) -> Response[Any]:
     """Answer with what one of our own errors says."""
-    status = 404 if isinstance(error, NotKnown) else 400 if isinstance(error, WrongUse | ArtifactUnreadable) else 500
+    status = (
+        404
+        if isinstance(error, NotKnown)
+        else 429
+        if isinstance(error, TooManyTries)
+        else 400
+        if isinstance(error, WrongUse | ArtifactUnreadable)
+        else 500
+    )
     if isinstance(error, StoreError):
         status = 503
     hint = error.hint
@@ -65,8 +75,11 @@ def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     status = error.status_code
     if status >= 500:
         return answer_unforeseen(request, error)
-    if status == 401 and is_page(request) and "authorization" not in request.headers:
-        return Redirect("/login", status_code=303)
+    if is_page(request) and "authorization" not in request.headers:
+        if status == 401:
+            return Redirect("/login", status_code=303)
+        if isinstance(error, ProofNeeded):
+            return Redirect(f"/confirm?then={quote(page_above(request.url.path))}", status_code=303)
     message, hint = _SAID.get(status, (HTTPStatus(status).phrase + ".", ""))
     if status in {401, 403}:
         message = error.detail
@@ -84,6 +97,11 @@ def answer_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Resp
         hint=f"The log has the details under fault {number}. Please report it.",
     )
     return _answer(request, 500, said)
+
+
+def page_above(path: str) -> str:
+    """Give the page that a form's address belongs to: its first two parts."""
+    return "/".join(path.split("/")[:3])
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
