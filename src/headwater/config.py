@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -162,8 +163,8 @@ def read_settings(**options: Any) -> Settings:
     except ValidationError as error:
         told = (_sentence(fault, file) for fault in error.errors() if _variable(fault["loc"]) not in unknown)
         raise ConfigurationInvalid((*told, *unknown.values())) from None
-    except SettingsError:  # a variable names a whole section: it is among the unknown ones
-        raise ConfigurationInvalid(tuple(unknown.values())) from None
+    except SettingsError:  # a variable names a whole section and is among the unknown ones, or holds a list
+        raise ConfigurationInvalid(tuple(unknown.values()) or _faulty_lists()) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationInvalid((f"{file} is not valid TOML: {error}.", *unknown.values())) from None
     except OSError as error:
@@ -212,6 +213,25 @@ def _nearest(name: str) -> str:
 
 def _variable(parts: Iterable[str | int]) -> str:
     return ENV_PREFIX + "__".join(str(part) for part in parts).upper()
+
+
+def _faulty_lists() -> tuple[str, ...]:
+    given = EnvSettingsSource(Settings).env_vars
+    lists = (_variable((section, key)) for section, model in (("web", WebSettings), ("oidc", OidcSettings))
+             for key, field in model.model_fields.items() if field.default == ())  # fmt: skip
+    return tuple(
+        f'{name} is a list, written as JSON: ["one", "two"].'
+        for name in lists
+        if any(known.upper() == name and not _is_json(text or "") for known, text in given.items())
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _unknown_variables() -> dict[str, str]:

@@ -43,15 +43,18 @@ def install_canaille() -> Path:
 @contextmanager
 def running_canaille(redirect_uri: str) -> Iterator[str]:
     """Run it with one client that may come back to an address; gives its issuer."""
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [install_canaille(), HERE / "serve_canaille.py", redirect_uri],
+    command = [install_canaille(), HERE / "serve_canaille.py", redirect_uri]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=folder,
             text=True,
-        )
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             issuer = process.stdout.readline().strip()
@@ -59,4 +62,3 @@ def running_canaille(redirect_uri: str) -> Iterator[str]:
             yield issuer
         finally:
             process.kill()
-            process.wait()

@@ -24,6 +24,7 @@ from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.holder import Observatory
 from headwater.observatory.oidc import read_client
 from headwater.observatory.sessions import create_login_link, needs_first_login
+from headwater.web.listening import Listening, decide_listening
 
 if TYPE_CHECKING:
     from headwater.simulator.settings import Announcement
@@ -62,7 +63,7 @@ def serve(
     write_logs()
     web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
     with opened(web=web) as observatory:
-        _serve_web(observatory)
+        _serve_web(observatory, _decide_where(observatory))
 
 
 def login(
@@ -131,13 +132,13 @@ def simulator(
 
 def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
-    settings = observatory.settings
+    settings, where = observatory.settings, _decide_where(observatory)
     with (
         open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
         _running(monitor, stop) as ended,
         suppress(Stopping),
     ):
-        _serve_web(observatory)
+        _serve_web(observatory, where)
     if not ended.is_set():
         end_at_once()
 
@@ -160,15 +161,18 @@ def _running(monitor: Monitor, stop: threading.Event) -> Iterator[threading.Even
         following.join()
 
 
-def _serve_web(observatory: Observatory) -> None:
+def _decide_where(observatory: Observatory) -> Listening:
+    """Decide where to listen and whether people can sign in, before anything begins."""
+    read_client(observatory.settings.oidc)
+    return decide_listening(observatory.settings.web)
+
+
+def _serve_web(observatory: Observatory, where: Listening) -> None:
     from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
-    from headwater.web.listening import decide_listening  # noqa: PLC0415
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
-    web = observatory.settings.web
-    where = decide_listening(web)
-    read_client(observatory.settings.oidc)
-    serve_web(create_app(observatory, where), where, web.port, lambda bound: say_address(observatory, bound))
+    port = observatory.settings.web.port
+    serve_web(create_app(observatory, where), where, port, lambda bound: say_address(observatory, bound))
 
 
 def say_address(observatory: Observatory, port: int) -> None:

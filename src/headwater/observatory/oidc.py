@@ -73,6 +73,10 @@ class _Metadata(msgspec.Struct, kw_only=True):
     jwks_uri: str
 
 
+class _Keys(msgspec.Struct, kw_only=True):
+    keys: list[dict[str, Any]]
+
+
 class _Tokens(msgspec.Struct, kw_only=True):
     id_token: str
 
@@ -199,17 +203,17 @@ def read_claims(client: Client, id_token: str, keys: bytes, *, nonce: str) -> di
         LoginRefused: it is not.
     """
     try:
-        key = _find_key(jwt.PyJWKSet.from_json(keys.decode()), jwt.get_unverified_header(id_token).get("kid"))
+        key, algorithms = _find_key(keys, jwt.get_unverified_header(id_token).get("kid"))
         claims: dict[str, Any] = jwt.decode(
             id_token,
             key,
-            algorithms=_ALGORITHMS,
+            algorithms=algorithms,
             audience=client.client_id,
             issuer=client.issuer,
             leeway=_LEEWAY,
             options={"require": ["iss", "sub", "aud", "exp", "iat", "nonce"]},
         )
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+    except (jwt.PyJWTError, msgspec.DecodeError, ValueError, TypeError):
         raise LoginRefused(f"What {_host(client)} says of you is not signed as it must be.") from None
     is_ours = claims["aud"] in (client.client_id, [client.client_id]) and claims.get("azp") in (None, client.client_id)
     is_of_this_login = hmac.compare_digest(str(claims["nonce"]).encode(), nonce.encode())
@@ -218,11 +222,14 @@ def read_claims(client: Client, id_token: str, keys: bytes, *, nonce: str) -> di
     return claims
 
 
-def _find_key(keys: jwt.PyJWKSet, kid: str | None) -> jwt.PyJWK:
-    fitting = [key for key in keys.keys if kid is None or key.key_id == kid]
+def _find_key(keys: bytes, kid: str | None) -> tuple[Any, list[str]]:
+    """Find the key that signed, with the algorithms it is for; a key that does not say is for those of its kind."""
+    published = msgspec.json.decode(keys, type=_Keys).keys
+    fitting = [key for key in published if key.get("use", "sig") == "sig" and kid in (None, key.get("kid"))]
     if len(fitting) != 1:
         raise ValueError
-    return fitting[0]
+    said = fitting[0].get("alg")
+    return jwt.PyJWK.from_dict(fitting[0]).key, [said] if said in _ALGORITHMS else _ALGORITHMS
 
 
 def _let_in(observatory: Observatory, client: Client, claims: dict[str, Any], address: str, replaces: str) -> Secret:

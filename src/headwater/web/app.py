@@ -98,10 +98,9 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
 
 def create_app(observatory: Observatory, where: Listening = LOOPBACK) -> ASGIApp:
     """Create the application as it is reached there."""
-    app = build_app(open_door(observatory), origin=where.origin)
+    app: ASGIApp = build_app(open_door(observatory), origin=where.origin)
     hosts = [urlsplit(where.origin).hostname or ""] if where.origin is not None else []
-    shielded = shield(app, hosts, is_https=where.origin is not None)
-    return behind(shielded, where.proxies) if where.proxies else shielded
+    return shield(behind(app, where.proxies) if where.proxies else app, hosts, is_https=where.origin is not None)
 
 
 def build_app(

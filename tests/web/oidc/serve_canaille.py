@@ -61,6 +61,7 @@ def main(redirect_uri: str) -> None:
             scope=["openid", "profile", "email", "groups"],
             token_endpoint_auth_method="client_secret_basic",
         )
+        Backend.instance.save(client)
         client.audience = [client]
         Backend.instance.save(client)
     server.set_app(app)
