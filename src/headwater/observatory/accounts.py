@@ -126,12 +126,12 @@ def remove_account(observatory: Observatory, name: str) -> str:
     account = get_account(observatory, name)
     with observatory.store.read() as tx:
         webhook = find_webhook(tx, account.account_key)
-    note = _end_webhook(observatory, account, webhook) if webhook is not None else ""
+    left = _end_webhook(observatory, account, webhook) if webhook is not None else ""
     now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.delete_account(tx, account.account_key)
         note(observatory, tx, COMMAND_LINE, "account removed", name, now=now)
-    return note
+    return left
 
 
 def _end_webhook(observatory: Observatory, account: Account, webhook: Webhook) -> str:

@@ -167,7 +167,7 @@ def _get_client(observatory: Observatory) -> Client:
 
 def _discover(observatory: Observatory, client: Client) -> _Metadata:
     url = f"{client.issuer.rstrip('/')}/.well-known/openid-configuration"
-    metadata = _read(_send(observatory, client, Request(url=url, limit=_ANSWER_LIMIT)), _Metadata, client)
+    metadata: _Metadata = _read(_send(observatory, client, Request(url=url, limit=_ANSWER_LIMIT)), _Metadata, client)
     if metadata.issuer != client.issuer:
         raise LoginRefused(f"{_host(client)} calls itself another issuer than oidc.issuer says.")
     return metadata

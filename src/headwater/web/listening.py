@@ -91,10 +91,11 @@ def _read_address(host: str, faults: list[str]) -> str:
 def _read_origin(url: str, faults: list[str]) -> str | None:
     try:
         parts = urlsplit(url)
-        is_origin = parts.scheme == "https" and parts.hostname and parts.path in {"", "/"}
-        is_origin = is_origin and not (parts.query or parts.fragment or parts.username) and (parts.port or 443)
+        has_port = parts.port is None or parts.port > 0
     except ValueError:
-        is_origin = None
+        parts, has_port = urlsplit(""), False
+    is_origin = parts.scheme == "https" and bool(parts.hostname) and has_port
+    is_origin = is_origin and parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username)
     if not is_origin:
         faults.append("web.external_url is not like https://headwater.example.com, with nothing behind the host.")
         return None
