@@ -77,7 +77,7 @@ def test_no_secret_comes_out_again(house: tuple[Program, dict[str, str]]) -> Non
         for path in PAGES:
             ask("page", "GET", path, Cookie=cookie)
             ask("with a token", "GET", path, Authorization=f"Bearer {secrets['api token']}")
-        wrong = {"name": "second", "account_id": "7", "url": "https://cloud.getdbt.com.invalid"}
+        wrong = {"name": "second", "account_id": "7", "url": "https://127.0.0.1:9"}
         ask("wrong account", "POST", "/accounts", wrong | {"token": secrets["account token"]}, Cookie=cookie)
         broken = {"token": secrets["account token"] + "\x00"}
         ask("broken token", "POST", "/accounts/first/token", broken, Cookie=cookie)
