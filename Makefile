@@ -7,14 +7,15 @@ export UV_PROJECT_ENVIRONMENT ?= .venv
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways clients check bench record system
+.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways causality clients check bench record system
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/.ready ## install what the targets need
 .venv/.ready: pyproject.toml uv.lock
 	@command -v uv >/dev/null || test -x .cache/uv/bin/uv || { python3 -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
-	$(UV) sync --quiet --locked
+	$(UV) sync --quiet --locked --compile-bytecode
+	@$(UV_PROJECT_ENVIRONMENT)/bin/python -m compileall -q src
 	@touch $@
 
 demo: setup ## a simulated dbt Cloud, the monitor and the web application; prints the address
@@ -23,8 +24,8 @@ demo: setup ## a simulated dbt Cloud, the monitor and the web application; print
 system: ## Debian packages the tests use: PostgreSQL and chromium
 	@bash tests/system.sh
 
-test: setup system ## every test
-	$(RUN) pytest
+test: setup system ## every test, on every core; a file stays together
+	$(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 airflow: setup ## a real Airflow 2.11 and 3 with the dbt Cloud provider; part of test
 	$(RUN) pytest tests/airflow
@@ -50,6 +51,9 @@ wheel: setup ## build the wheel and try it, with and without the server extra
 
 ways: setup system ## SEEDS histories from seed FIRST on with all ways in at once, on both databases, against the truth
 	$(RUN) python tests/ways/play.py --seeds $(SEEDS) --first $(FIRST)
+
+causality: setup ## SEEDS histories from seed FIRST on in which real dbt runs into faults, against the truth
+	$(RUN) python bench/causality/play.py --seeds $(SEEDS) --first $(FIRST)
 
 clients: setup ## real dbt Cloud clients against the simulator, each in an environment of its own
 	@bash tests/clients/run.sh

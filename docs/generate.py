@@ -29,6 +29,8 @@ from headwater.observatory.aliases import AliasReport
 from headwater.observatory.audit import AuditReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
+from headwater.observatory.inbox_reports import AcceptReport
+from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
 from headwater.observatory.jobs import JobsReport
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
@@ -66,6 +68,8 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (node_reports.NodeReport, "`headwater node REF --json`"),
     (node_reports.ImpactReport, "`headwater impact REF --json`"),
     (verdicts.VerdictReport, "`headwater why REF --json`"),
+    (IncidentsReport, "`headwater incidents --json`"),
+    (IncidentReport, "`headwater incident show ID --json`, as of `acknowledge`, `unacknowledge`, `note` and `resolve`"),
     (node_reports.CatalogReport, "`headwater catalog --json`"),
     (reports.AccountsReport, "`headwater account list --json`"),
     (reports.AccountSummary, "`headwater account add … --json`"),
@@ -86,7 +90,7 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (UsersReport, "`headwater user list --json`"),
     (AuditReport, "`headwater audit --json`"),
     (reports.OverviewReport, ""),
-    (reports.ReceiveReport, ""),
+    (AcceptReport, ""),
     (Revision, ""),
 )
 
@@ -273,7 +277,7 @@ def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
     """List the metric families as (name as it is scraped, type, labels, help)."""
     metrics = MonitorMetrics(datetime(2026, 1, 1, tzinfo=UTC))
     labels = {own.describe()[0].name: own._labelnames for own in vars(metrics).values() if hasattr(own, "labels")}  # noqa: SLF001 - no public name
-    metrics.add_reader(lambda: MetricsReport(accounts=(), runs={}, artifacts={}, requests={}))
+    metrics.add_reader(lambda: MetricsReport(accounts=(), runs={}, artifacts={}, requests={}, incidents={}))
     return [
         (
             f"{family.name}_total" if family.type == "counter" else family.name,

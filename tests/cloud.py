@@ -14,10 +14,12 @@ from headwater.config import Settings, read_settings
 from headwater.model.secret import Secret
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.inbox import describe_inbox, storing_accepted
 from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
 from headwater.simulator.recordings import Archive
 from headwater.web.app import create_app
 from headwater.web.serve import listen, make_server
+from program import wait_for
 
 NAMES = ("first", "second")
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -118,9 +120,9 @@ def open_watching(
 
 @contextmanager
 def serving(observatory: Observatory) -> Iterator[str]:
-    """Serve the web application of an observatory; gives its address."""
+    """Serve the web application of an observatory, as `headwater serve` does; gives its address."""
     server = make_server(create_app(observatory))
-    with listen("127.0.0.1", 0) as listener:
+    with storing_accepted(observatory), listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -128,6 +130,16 @@ def serving(observatory: Observatory) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def wait_until_stored(observatory: Observatory) -> None:
+    """Wait until everything that was accepted is stored, by whichever process."""
+
+    def is_empty() -> bool:
+        with observatory.store.read() as tx:
+            return describe_inbox(tx).waiting == 0
+
+    wait_for(is_empty, "what was accepted to be stored")
 
 
 def make_settings(folder: Path, *, store_url: str | None = None, days: int = 2, **settings: Any) -> Settings:

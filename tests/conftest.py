@@ -11,6 +11,13 @@ import pytest
 from headwater.store.database import Store, open_store
 from postgres import TEMPLATE, PostgresMissing, PostgresServer, running_postgres
 
+_LONG = ("tests/airflow/", "tests/ways/", "tests/dbt/", "tests/sync/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that no processor waits for one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:

@@ -1,4 +1,4 @@
-"""A sync in a process of its own that is killed on the way."""
+"""A sync in a process of its own, which stores what was accepted too, and is killed on the way."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from datetime import datetime
 from pathlib import Path
 from cloud import make_settings
 from headwater.observatory.holder import open_observatory
+from headwater.observatory.inbox import storing_accepted
 from headwater.observatory.syncing import list_followed, make_pass
 
 folder, url, now = Path(sys.argv[1]), sys.argv[2], datetime.fromisoformat(sys.argv[3])
 with open_observatory(make_settings(folder, store_url=url), clock=lambda: now) as observatory:
     print("begun", flush=True)
-    for name in list_followed(observatory) * 20:
-        make_pass(observatory, name)
+    with storing_accepted(observatory):
+        for name in list_followed(observatory) * 20:
+            make_pass(observatory, name)
 """
 
 

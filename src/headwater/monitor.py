@@ -290,6 +290,11 @@ class _StoredMetrics(Collector):
         for (account, state), count in report.artifacts.items():
             artifacts.add_metric([account, state], count)
         yield artifacts
+        incidents = GaugeMetricFamily("headwater_open_incidents", "Incidents that go on.", labels=("account", "state"))
+        for (account, state), count in report.incidents.items():
+            incidents.add_metric([account, state], count)
+        yield incidents
+        yield GaugeMetricFamily("headwater_inbox", "What was accepted and is not stored yet.", report.inbox.waiting)
         requests = CounterMetricFamily(
             "headwater_dbt_requests",
             "Requests to dbt Cloud by this process.",

@@ -16,22 +16,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cloud import make_settings
 from headwater.model.secret import Secret
 from headwater.observatory.access import Role, create_token
 from headwater.observatory.accounts import add_account
 from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.inbox import storing_accepted
 from headwater.observatory.reports import RunReport
 from headwater.observatory.runs import get_run
 from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
 from headwater.web.app import create_app
 from headwater.web.serve import listen, make_server
+from installing import ROOT, find_uv, one_at_a_time
 
 HERE = Path(__file__).parent
 DAGS = HERE / "dags"
-ROOT = HERE.parents[1]
 VERSIONS = ("2.11", "3")
 GONE = "http://127.0.0.1:1"
 """Where no server is."""
@@ -157,36 +156,30 @@ class AirflowHouse:
         return get_run(self.observatory, "first", run_id)
 
 
-def find_uv() -> str:
-    """Find uv; where there is none, a test cannot install what it needs."""
-    own = ROOT / ".cache" / "uv" / "bin" / "uv"
-    uv = shutil.which("uv") or (str(own) if own.exists() else None)
-    if uv is None:
-        if os.environ.get("CI"):
-            raise AssertionError("There is no uv to install Airflow with.")
-        pytest.skip("There is no uv to install Airflow with.")
-    return uv
-
-
 def install_airflow(version: str) -> Installed:
     """Install an Airflow below `.cache`, once for each list of versions, with a database that is up to date."""
     lock = HERE / f"airflow-{version}" / "lock.txt"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     folder = ROOT / ".cache" / "airflow" / f"{version}-{digest}"
     installed = Installed(version, folder / "bin" / "python", folder / "airflow.db")
-    if not installed.database.exists():
-        uv = find_uv()
-        pip = (uv, "pip")
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for command in (
-            [uv, "venv", "--quiet", "--no-project", "--python", "3.11", folder],
-            [*pip, "install", "--quiet", "--compile-bytecode", "--python", installed.python, "--no-deps", "-r", lock],
-            [*pip, "check", "--quiet", "--python", installed.python],
-        ):
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        _make_database(installed)
+    with one_at_a_time(folder.parent):
+        if not installed.database.exists():
+            _make_environment(installed, lock)
+            _make_database(installed)
     return installed
+
+
+def _make_environment(installed: Installed, lock: Path) -> None:
+    folder = installed.database.parent
+    shutil.rmtree(folder, ignore_errors=True)
+    uv = find_uv()
+    pip = (uv, "pip")
+    for command in (
+        [uv, "venv", "--quiet", "--no-project", "--python", "3.11", folder],
+        [*pip, "install", "--quiet", "--compile-bytecode", "--python", installed.python, "--no-deps", "-r", lock],
+        [*pip, "check", "--quiet", "--python", installed.python],
+    ):
+        subprocess.run(command, check=True, capture_output=True, text=True)
 
 
 def _make_database(installed: Installed) -> None:
@@ -221,7 +214,7 @@ def airflow_house(version: str, wheel: Path, folder: Path) -> Iterator[AirflowHo
     shutil.copy(installed.database, folder / "airflow" / "airflow.db")
     settings = SimulatorSettings(days=1, seed=1, tls=True, speed=SPEED)
     with start_in_thread(settings) as simulator, _watching(simulator, folder) as observatory:
-        token = create_token(observatory, "airflow", Role.INGEST)[1].reveal()
+        token = create_token(observatory, "house", Role.INGEST)[1].reveal()
         with _served(observatory) as url:
             packages = unpack_wheel(wheel, folder / "packages")
             yield AirflowHouse(installed, packages, simulator, observatory, url, token, folder)
@@ -246,7 +239,7 @@ def _watching(simulator: RunningSimulator, folder: Path) -> Iterator[Observatory
 @contextmanager
 def _served(observatory: Observatory) -> Iterator[str]:
     server = make_server(create_app(observatory))
-    with listen("127.0.0.1", 0) as listener:
+    with storing_accepted(observatory), listen("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

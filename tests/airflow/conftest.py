@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from airflow_house import GONE, VERSIONS, AirflowHouse, Ran, airflow_house, build_wheel
 
+from cloud import wait_until_stored
 from headwater.observatory.syncing import make_pass
 
 
@@ -32,5 +33,6 @@ def ran(house: AirflowHouse) -> Ran:
     house.let_every_other_fail(3)
     retried = ("listened", "deferred", "unseen=none")
     ended = house.run(*retried, "worded=none", f"away={GONE}", "mapped", "watched", "called", "isolated")
+    wait_until_stored(house.observatory)
     make_pass(house.observatory, "first")
     return ended

@@ -10,6 +10,7 @@ from headwater.analysis.failures import (
     FailureKind,
     classify_failure,
     find_missing_column,
+    find_variable,
     first_line,
     read_contract_breach,
 )
@@ -49,6 +50,103 @@ MESSAGES = (
     (FailureKind.GIT, "fatal: could not read Username for 'https://git.example': terminal prompts disabled"),
     (FailureKind.PACKAGES, "Package dbt-labs/dbt_utilz was not found in the package index"),
     (FailureKind.PARSE, "Compilation Error\n  Model 'model.shop.a' depends on a node named 'b' which was not found"),
+    # Snowflake
+    (FailureKind.CREDENTIALS, "250001 (08001): None: Failed to connect to DB: x. JWT token is invalid."),
+    (FailureKind.CREDENTIALS, "390114 (08001): Authentication token has expired. The user must authenticate again."),
+    (
+        FailureKind.QUOTA,
+        "000606 (57P03): No active warehouse: Warehouse 'X' cannot be resumed because resource monitor",
+    ),
+    (FailureKind.LOCK, "000625 (57014): Statement '01a' has locked table 'ORDERS' in transaction 1 and this lock has"),
+    (FailureKind.LOCK, "Statement '01b' aborted because the number of waiters for this lock exceeds the 20 statements"),
+    (
+        FailureKind.OUT_OF_MEMORY,
+        "300005 (57014): Processing aborted: Function available memory exhausted: out of memory",
+    ),
+    (
+        FailureKind.MISSING_RELATION,
+        "002003 (42S02): SQL compilation error:\nObject 'RAW.ORDERS' does not exist or not authorized.",
+    ),
+    (
+        FailureKind.NETWORK,
+        "250003: Failed to execute request: Connection aborted., RemoteDisconnected('Remote end closed",
+    ),
+    # BigQuery
+    (
+        FailureKind.CREDENTIALS,
+        "google.auth.exceptions.RefreshError: ('invalid_grant: Bad Request', {'error': 'invalid_grant'})",
+    ),
+    (
+        FailureKind.PERMISSION,
+        "403 Access Denied: BigQuery BigQuery: Permission denied while getting Drive credentials.",
+    ),
+    (FailureKind.QUOTA, "Quota exceeded: Your table exceeded quota for imports or query appends per table"),
+    (FailureKind.QUOTA, "Exceeded rate limits: too many table update operations for this table"),
+    (FailureKind.LOCK, "Transaction is aborted due to concurrent update against table shop.orders"),
+    (
+        FailureKind.OUT_OF_MEMORY,
+        "Resources exceeded during query execution: The query could not be executed in the allotted memory.",
+    ),
+    (FailureKind.TIMEOUT, "Operation did not complete within the designated timeout: query timed out"),
+    (FailureKind.TYPE, "No matching signature for operator = for argument types: INT64, STRING"),
+    # Databricks and Spark
+    (FailureKind.CREDENTIALS, "Error during request to server: : Invalid access token."),
+    (FailureKind.PERMISSION, "[INSUFFICIENT_PERMISSIONS] Insufficient privileges: User does not have USE SCHEMA"),
+    (FailureKind.LOCK, "[DELTA_CONCURRENT_APPEND] ConcurrentAppendException: Files were added by a concurrent update."),
+    (
+        FailureKind.LOCK,
+        "io.delta.exceptions.MetadataChangedException: The metadata has been changed by a concurrent update.",
+    ),
+    (FailureKind.OUT_OF_MEMORY, "Job aborted due to stage failure: ExecutorLostFailure (executor 3 exited)"),
+    (FailureKind.MISSING_COLUMN, "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `amount` cannot be resolved."),
+    (FailureKind.TYPE, "[CAST_INVALID_INPUT] The value 'n/a' of the type STRING cannot be cast to INT"),
+    (
+        FailureKind.DUPLICATE_KEY,
+        "Cannot perform Merge as multiple source rows matched and attempted to modify the same",
+    ),
+    # Redshift
+    (FailureKind.LOCK, "1023 DETAIL: Serializable isolation violation on table - 123, transactions forming the cycle"),
+    (FailureKind.QUOTA, "FATAL: connection limit exceeded: too many connections for database"),
+    (FailureKind.TIMEOUT, "Query (123) cancelled on user's request"),
+    (FailureKind.QUOTA, "DISK FULL: No space left on device"),
+    # PostgreSQL
+    (FailureKind.LOCK, "tuple concurrently updated"),
+    (FailureKind.LOCK, 'relation "fct_orders__dbt_tmp" already exists'),
+    (FailureKind.CREDENTIALS, 'FATAL:  no pg_hba.conf entry for host "10.0.0.8", user "dbt", database "shop"'),
+    (FailureKind.NETWORK, "server closed the connection unexpectedly\n\tThis probably means the server terminated"),
+    (FailureKind.QUOTA, "FATAL:  remaining connection slots are reserved for non-replication superuser connections"),
+    (FailureKind.TYPE, 'invalid input syntax for type integer: "n/a"'),
+    (FailureKind.MISSING_RELATION, 'relation "raw.orders" does not exist'),
+    # DuckDB
+    (FailureKind.LOCK, 'TransactionContext Error: Catalog write-write conflict on create with "fct_orders"'),
+    (FailureKind.TYPE, "Invalid Input Error: Failed to cast value: Could not convert string 'x' to DOUBLE"),
+    (FailureKind.NETWORK, "IO Error: Could not connect to server for HTTP HEAD"),
+    # Trino
+    (FailureKind.OUT_OF_MEMORY, "TrinoQueryError(type=INSUFFICIENT_RESOURCES, name=EXCEEDED_LOCAL_MEMORY_LIMIT)"),
+    (FailureKind.MISSING_COLUMN, "line 4:12: Column 'amount' cannot be resolved"),
+    (FailureKind.MISSING_RELATION, "line 2:6: Table 'hive.raw.orders' does not exist"),
+    (FailureKind.QUOTA, "TrinoQueryError(type=INSUFFICIENT_RESOURCES, name=QUERY_QUEUE_FULL, message='Too many queued"),
+    # SQL Server and Fabric
+    (FailureKind.CREDENTIALS, "[28000] [Microsoft][ODBC Driver 18 for SQL Server]Login failed for user 'dbt'. (18456)"),
+    (FailureKind.PERMISSION, "The SELECT permission was denied on the object 'orders', database 'shop', schema 'raw'."),
+    (FailureKind.LOCK, "Transaction (Process ID 61) was deadlocked on lock resources with another process"),
+    (FailureKind.LOCK, "Lock request time out period exceeded. (1222)"),
+    (FailureKind.LOCK, "Snapshot isolation transaction aborted due to update conflict."),
+    (FailureKind.NETWORK, "[08S01] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x2746 (10054)"),
+    (FailureKind.MISSING_COLUMN, "[42S22] Invalid column name 'amount'. (207)"),
+    (FailureKind.MISSING_RELATION, "[42S02] Invalid object name 'raw.orders'. (208)"),
+    (FailureKind.TYPE, "Conversion failed when converting the varchar value 'n/a' to data type int."),
+    # before dbt
+    (
+        FailureKind.VARIABLE,
+        "Compilation Error\n  Required var 'since' not found in config:\n  Vars supplied to orders = {}",
+    ),
+    (FailureKind.GIT, "fatal: Remote branch release-7 not found in upstream origin"),
+    (FailureKind.GIT, "Host key verification failed.\nfatal: Could not read from remote repository."),
+    (
+        FailureKind.PACKAGES,
+        "Runtime Error\n  dbt found 3 package(s) specified in packages.yml, but only 2 package(s) installed",
+    ),
     (FailureKind.UNKNOWN, "Something nobody has seen before."),
     (FailureKind.UNKNOWN, ""),
 )
@@ -58,6 +156,20 @@ MESSAGES = (
 def test_messages_are_told_apart(kind: FailureKind, message: str) -> None:
     """A message as an adapter writes it is of the kind that a person would call it."""
     assert classify_failure(message) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("since", "Required var 'since' not found in config:"),
+        ("DBT_SCHEMA", "Parsing Error\n  Env var required but not provided: 'DBT_SCHEMA'"),
+        (None, "Something else"),
+        (None, None),
+    ],
+)
+def test_the_required_variable_is_named(name: str | None, message: str | None) -> None:
+    """Variables of dbt and the environment's alike."""
+    assert find_variable(message) == name
 
 
 @pytest.mark.parametrize(

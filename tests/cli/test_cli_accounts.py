@@ -64,7 +64,7 @@ def test_checking_an_account_whose_token_was_narrowed_is_bad_news(
     assert (checked.status, everything.status, kept.status) == (1, 1, 2)
     assert "does not accept the token" in checked.out
     lines = {line["name"]: line["ok"] for line in everything.json["lines"]}
-    assert lines == {"configuration": True, "database": True, "key": True, "acme": False}
+    assert lines == {"configuration": True, "database": True, "key": True, "inbox": True, "acme": False}
     assert "The token was not replaced." in kept.err
     assert program.run("account", "check", "acme").status == 0
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cloud import make_settings
 from headwater.observatory.holder import open_observatory
 from headwater.store.invocation_queries import find_invocation, list_invocation_executions
 from headwater.store.manifests import list_nodes
+from installing import ROOT, find_uv, one_at_a_time
 from program import Program
 
-ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "demo" / "requirements.txt"
 
 PROJECT = {
@@ -40,23 +37,21 @@ select count(*) as n from {{ ref('third') }}, range(100000) as one(i), range(200
 def install_dbt() -> Path:
     """Install the demo's dbt below `.cache`, once for each list of versions, and give the folder of its programs."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    programs = ROOT / ".cache" / "dbt" / digest / "bin"
-    if not (programs / "dbt").exists():
-        own = ROOT / ".cache" / "uv" / "bin" / "uv"
-        uv = shutil.which("uv") or (str(own) if own.exists() else None)
-        if uv is None:
-            if os.environ.get("CI"):
-                raise AssertionError("There is no uv to install dbt with.")
-            pytest.skip("There is no uv to install dbt with.")
-        programs.parent.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=programs.parent.parent))
-        requirements = ("--requirement", str(REQUIREMENTS))
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", "3.11", draft], check=True)
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", draft / "bin" / "python", *requirements], check=True
-        )
-        draft.rename(programs.parent)
+    folder = ROOT / ".cache" / "dbt"
+    programs = folder / digest / "bin"
+    with one_at_a_time(folder):
+        if not (programs / "dbt").exists():
+            _make_environment(programs.parent)
     return programs
+
+
+def _make_environment(folder: Path) -> None:
+    uv = find_uv()
+    draft = Path(tempfile.mkdtemp(dir=folder.parent))
+    requirements = ("--requirement", str(REQUIREMENTS))
+    subprocess.run([uv, "venv", "--quiet", "--clear", "--relocatable", "--python", "3.11", draft], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", draft / "bin" / "python", *requirements], check=True)
+    draft.rename(folder)
 
 
 @dataclass

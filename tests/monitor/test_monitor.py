@@ -234,7 +234,8 @@ def see_again(cloud: Cloud, observatory: Observatory, run_id: int) -> None:
     """Let the SDK see a run that the poll saw, so that it changes once more after its end."""
     address = AccountAddress(cloud.simulator.url, cloud.simulator.accounts[0].id)
     seen = Run(run_id=run_id, status=RunStatus.SUCCESS)
-    receive(observatory, encode(CollectedRun(address=address, run=seen, artifacts=(), collected_at=cloud.now)))
+    collected = CollectedRun(address=address, run=seen, artifacts=(), collected_at=cloud.now)
+    receive(observatory, encode(collected), cloud.now)
 
 
 def count(samples: Samples, name: str, **labels: str) -> float:

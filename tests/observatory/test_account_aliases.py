@@ -38,7 +38,7 @@ def send(observatory: Observatory, origin: str, account_id: int = 42, run_id: in
     """Hand in a run as the SDK does, and give the name of the account it was stored under."""
     run = Run(run_id=run_id, status=RunStatus.SUCCESS, created_at=NOW, updated_at=NOW, finished_at=NOW)
     collected = CollectedRun(address=AccountAddress(origin, account_id), run=run, artifacts=(), collected_at=NOW)
-    return receive(observatory, encode(collected)).account
+    return receive(observatory, encode(collected), NOW).account
 
 
 @pytest.mark.parametrize(

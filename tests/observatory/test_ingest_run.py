@@ -141,9 +141,8 @@ def test_the_sdk_says_where_an_account_is(cloud: Cloud, observatory: Observatory
     name = ingest(observatory, target).invocations[0].account
     address = AccountAddress("https://ab123.us1.dbt.com", cloud.simulator.accounts[0].id)
     run = Run(run_id=run_id, status=RunStatus.SUCCESS, finished_at=cloud.now)
-    received = receive(
-        observatory, encode(CollectedRun(address=address, run=run, artifacts=(), collected_at=cloud.now))
-    )
+    sent = CollectedRun(address=address, run=run, artifacts=(), collected_at=cloud.now)
+    received = receive(observatory, encode(sent), cloud.now)
 
     (account,) = list_accounts(observatory).accounts
     assert (received.account, account.account, account.origin) == (name, name, address.origin)
@@ -170,7 +169,7 @@ def test_of_two_accounts_with_one_id_the_one_that_has_the_run_is_meant(
     for number, origin in enumerate(("https://ab123.us1.dbt.com", "https://cd456.eu1.dbt.com")):
         run = Run(run_id=run_id + 1_000 * number, status=RunStatus.SUCCESS)
         sent = CollectedRun(address=AccountAddress(origin, account_id), run=run, artifacts=(), collected_at=cloud.now)
-        receive(observatory, encode(sent))
+        receive(observatory, encode(sent), cloud.now)
     found = ingest(observatory, target)
     rewrite(target, RUN_ID="5")
     lost = ingest(observatory, target)

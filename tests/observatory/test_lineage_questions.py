@@ -14,6 +14,7 @@ from headwater.observatory.catalog import CatalogFilter, list_catalog
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import get_impact
 from headwater.observatory.nodes import get_node
+from headwater.observatory.overrides import forget_override, set_override
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import RunFilter, get_run, list_runs
 from headwater.observatory.syncing import sync_accounts
@@ -93,11 +94,33 @@ def test_production_answers_and_says_so(world) -> None:
 @pytest.mark.parametrize(
     "ref",
     [ORDERS, "fct_orders", "marts.fct_orders", "fernhill.marts.fct_orders", '"FERNHILL"."MARTS"."FCT_ORDERS"',
-     "`fernhill`.`marts`.`fct_orders`", "[fernhill].[marts].[fct_orders]"],
+     "`fernhill`.`marts`.`fct_orders`", "[fernhill].[marts].[fct_orders]",
+     "duckdb://warehouse/fernhill/marts/fct_orders", "fernhill..fct_orders", "marts.fct_orders__dbt_tmp"],
 )  # fmt: skip
 def test_a_node_is_known_by_id_name_and_table(world, ref) -> None:
-    """A unique_id, a name, and the table's name in any dress mean the same node."""
+    """A unique_id, a name, and the table's name in any dress mean the same node, as for `headwater match`."""
     assert get_node(world.observatory, ask(ref)).unique_id == ORDERS
+
+
+def test_what_a_person_said_of_a_table_is_believed_everywhere(world) -> None:
+    """An override answers for a table's name wherever a node is asked for, says so, and is gone when forgotten."""
+    set_override(world.observatory, "legacy.orders", ORDERS)
+    node = get_node(world.observatory, ask('"LEGACY".orders'))
+    forget_override(world.observatory, "legacy.orders")
+
+    assert node.unique_id == ORDERS
+    assert node.place.sentence.endswith("no environment was named. You said so.")
+    with pytest.raises(NotKnown, match="There is no node"):
+        get_node(world.observatory, ask("legacy.orders"))
+
+
+def test_near_misses_are_named_and_never_taken(world) -> None:
+    """A table's name with a letter wrong means no node; the hint says which are near."""
+    with pytest.raises(NotKnown, match="There is no node") as missed:
+        get_node(world.observatory, ask("fernhill.marts.fct_order"))
+
+    assert missed.value.hint is not None
+    assert missed.value.hint.startswith("Near it: model.storefront.fct_orders")
 
 
 def test_what_finance_imports_is_the_storefronts(world) -> None:

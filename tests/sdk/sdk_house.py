@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cloud import Cloud, running_cloud, serving, watching
+from cloud import Cloud, running_cloud, serving, wait_until_stored, watching
 from headwater.observatory.access import Role, create_token
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import RunReport
@@ -54,7 +54,8 @@ class House:
         make_pass(self.observatory, "first")
 
     def stored(self, run_id: int) -> RunReport:
-        """Give what is stored of a run."""
+        """Give what is stored of a run, once all that was accepted is."""
+        wait_until_stored(self.observatory)
         return get_run(self.observatory, "first", run_id)
 
 

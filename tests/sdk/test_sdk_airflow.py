@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sdk_house import House
 
+from cloud import wait_until_stored
 from headwater import collect_data_from_dbt_cloud, collect_data_from_dbt_core
 from headwater.collect import CollectedRun, collect_artifacts, decode, encode
 from headwater.dbtcloud.client import Client
@@ -160,7 +161,7 @@ def test_only_an_address_of_the_web_is_handed_on(house: House, task: Path, tmp_p
     assert isinstance(collected, CollectedRun)
     context = AirflowContext(dag_id="<b>d</b>", task_id="t", url=url)
 
-    receive(house.observatory, encode(replace(collected, airflow=context)))
+    receive(house.observatory, encode(replace(collected, airflow=context)), house.cloud.now)
 
     report = house.stored(run_id)
     assert report.airflow is not None
@@ -196,8 +197,10 @@ def test_an_invocation_keeps_the_task_it_ran_in(
         monkeypatch.setenv(name, value)
 
     (first,) = collect_data_from_dbt_core(tmp_path / "project").invocations
+    wait_until_stored(house.observatory)
     monkeypatch.setenv("AIRFLOW_CTX_TASK_ID", "another")
     collect_data_from_dbt_core(tmp_path / "project")
+    wait_until_stored(house.observatory)
 
     with house.observatory.store.write() as tx:
         account_key = ensure_local_account(tx, house.observatory.store.now()).account_key

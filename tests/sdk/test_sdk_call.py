@@ -9,6 +9,7 @@ import pytest
 import urllib3
 from sdk_house import House
 
+from cloud import wait_until_stored
 from headwater.errors import AccessDenied, HeadwaterError, NotVisible, OriginRefused, TokenRejected, WrongUse
 from headwater.observatory.runs import RunFilter, list_runs
 from headwater.sdk import CollectResult, Outcome, collect_data_from_dbt_cloud
@@ -63,6 +64,7 @@ def test_the_airflow_task_is_recorded_and_shown(house: House, task: Path, monkey
     run_id = house.order_finished()
 
     collect(house, run_id)
+    wait_until_stored(house.observatory)
 
     url = f"{house.url}/api/v1/runs/first/{run_id}"
     answer = urllib3.request("GET", url, headers={"Authorization": f"Bearer {house.tokens['viewer']}"})

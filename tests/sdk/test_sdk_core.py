@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sdk_house import GONE, House
 
+from cloud import wait_until_stored
 from headwater import collect_data_from_dbt_core
 from headwater.collect import CollectedTarget, decode
 from headwater.errors import AccessDenied, ArtifactUnreadable, HeadwaterError, NotKnown, WrongUse
@@ -49,6 +50,7 @@ def digests(folder: Path) -> dict[str, tuple[str, int, int]]:
 def stored(house: House, result: CoreResult) -> dict[str, int]:
     """Give how many executions the server has of each invocation of a result, by command."""
     found = {}
+    wait_until_stored(house.observatory)
     with house.observatory.store.write() as tx:
         account_key = ensure_local_account(tx, house.observatory.store.now()).account_key
         for one in result.invocations:

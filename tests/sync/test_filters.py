@@ -537,7 +537,7 @@ def test_what_somebody_hands_in_is_kept_whatever_the_filter_says(cloud: Cloud, t
         with syncing_apart(observatory, "first", "test") as sync:
             collected = collect_run(sync, run_id).run
         assert collected is not None
-        receive(observatory, encode(collected))
+        receive(observatory, encode(collected), cloud.now)
         sync_accounts(observatory)
 
         run = get_run(observatory, "first", run_id)

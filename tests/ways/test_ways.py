@@ -19,7 +19,7 @@ from ways_acts import ACTS
 from ways_history import compare_scene, settle
 from ways_scene import Delivery, Place, Scene, open_scene
 
-from cloud import open_watching
+from cloud import open_watching, wait_until_stored
 from headwater.sdk import Outcome, collect_data_from_dbt_cloud
 from headwater.simulator.recordings import Archive
 from headwater.simulator.settings import RECORDINGS
@@ -98,6 +98,7 @@ def scene(archive: Archive, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         arguments = (opened.account_id("first"), opened.token("first"), run_id, opened.cloud.simulator.url)
         with opened.as_task(opened.places[0].url, "airflow", {"DAG_ID": "warehouse"}):
             assert collect_data_from_dbt_cloud(*arguments).outcome is Outcome.SENT
+        wait_until_stored(opened.places[0].observatory)
         opened.notes.arrived(Delivery((opened.account_id("first"), run_id), "sdk"))
         yield opened
 

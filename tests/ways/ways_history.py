@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from ways_acts import ACTS, Doing, connect_account, flush_one, focus, read_announced, subscribe_account
 from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
 
-from cloud import NAMES
+from cloud import NAMES, wait_until_stored
 from headwater.observatory.syncing import sync_accounts
 from headwater.simulator.recordings import Archive
 from headwater.store.schema import run_artifacts
@@ -117,6 +117,7 @@ def settle(scene: Scene) -> None:
 def _catch_up(scene: Scene) -> None:
     """Read all that was announced, then sync; what this finds of announcements that came meanwhile is read too."""
     place = scene.places[0]
+    wait_until_stored(place.observatory)
     _wait_for_webhooks(scene)
     for name in scene.connected():
         for _ in range(3):

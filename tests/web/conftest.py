@@ -14,15 +14,17 @@ from pathlib import Path
 
 import pytest
 import urllib3
+import web_incident_reports
 import web_node_reports
 import web_reports
 
 from headwater.config import Settings
-from headwater.errors import NotKnown
+from headwater.errors import NotKnown, WrongUse
 from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory, open_observatory
-from headwater.observatory.reports import CheckReport, ReceiveReport
+from headwater.observatory.inbox_reports import AcceptReport
+from headwater.observatory.reports import CheckReport
 from headwater.web.app import build_app
 from headwater.web.door import Door
 from headwater.web.guard import COOKIE
@@ -87,6 +89,16 @@ def door(observatory: Observatory) -> Door:
         changes = web_node_reports.make_changes()
         return web_reports.make_run_report(run_id=run_id, account=account, changes=changes)
 
+    def get_incident(incident_id: str):
+        if incident_id == "1-404":
+            raise NotKnown("There is no incident '1-404'.", hint="See the incidents.")
+        return web_incident_reports.make_incident({"1-2": "acknowledged", "1-3": "resolved"}.get(incident_id, "open"))
+
+    def annotate(_id: str, by: str, note: str):
+        if not note.strip():
+            raise WrongUse("The note is empty.", hint="Write what is to be known.")
+        return web_incident_reports.make_incident(by=by, note=note)
+
     return Door(
         get_overview=web_reports.make_overview,
         list_runs=lambda _asked, limit, offset: web_reports.make_runs(limit, offset),
@@ -103,11 +115,17 @@ def door(observatory: Observatory) -> Door:
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
+        list_incidents=lambda asked, _limit: web_incident_reports.make_incidents(asked),
+        get_incident=get_incident,
+        acknowledge=lambda _id, by, note: web_incident_reports.make_incident("acknowledged", by=by, note=note),
+        unacknowledge=lambda _id, by, note: web_incident_reports.make_incident("open", by=by, note=note),
+        annotate=annotate,
+        resolve=lambda _id, by, note: web_incident_reports.make_incident("resolved", by=by, note=note),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=lambda: 41,
-        receive=lambda _body: ReceiveReport(run_id=7, account="acme", is_new=True),
+        accept=lambda _body: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
         people=open_people(observatory),
     )

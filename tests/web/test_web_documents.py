@@ -112,18 +112,23 @@ def test_errors_are_documents_that_say_what_to_do(site, serve_door, tokens):
 
 
 def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens):
-    """The bytes of a run reach the observatory as they came; the answer says which run it was."""
+    """The bytes of a run reach the observatory as they came; the answer, 202, says which run was accepted."""
     received = []
 
-    def receive(body):
+    def accept(body):
         received.append(body)
-        return api.ReceiveReport(account="acme", run_id=7, is_new=True)
+        return api.AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW)
 
     body = bytes(range(256)) * 4096
-    with serve_door(receive=receive) as site:
+    with serve_door(accept=accept) as site:
         reply = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=body)
 
-    assert reply.json == {"account": "acme", "run_id": 7, "is_new": True, "invocation_ids": []}
+    assert reply.status == 202
+    assert reply.json == {
+        "run_id": 7,
+        "is_new": True,
+        "accepted_at": web_reports.NOW.isoformat().replace("+00:00", "Z"),
+    }
     assert received == [body]
 
 

@@ -25,6 +25,13 @@ ROUTES = {
     ("POST", "/accounts/{account:str}/history"): {"admin"},
     ("POST", "/accounts/{account:str}/token"): {"admin"},
     ("POST", "/accounts/{account:str}/{act:str}"): {"admin"},
+    ("GET", "/incidents"): READING,
+    ("GET", "/incidents/{incident:str}"): READING,
+    ("POST", "/incidents/{incident:str}/{act:str}"): {"operator", "admin"},
+    ("GET", "/incidents.json"): READING,
+    ("GET", "/api/v1/incidents"): READING,
+    ("GET", "/api/v1/incidents/{incident:str}"): READING,
+    ("POST", "/api/v1/incidents/{incident:str}/{act:str}"): {"operator", "admin"},
     ("GET", "/nodes"): READING,
     ("GET", "/catalog"): READING,
     ("GET", "/nodes.json"): READING,
@@ -89,6 +96,7 @@ PROVED = {
 FILL = {
     "{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css",
     "{hook_id:str}": "hook", "{act:str}": "pause", "{name:str}": "nobody", "{path:str}": "openapi.json",
+    "{incident:str}": "1-1",
 }  # fmt: skip
 
 

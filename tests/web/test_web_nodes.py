@@ -100,6 +100,19 @@ def test_the_pages_say_what_the_reports_say(site, tokens):
     assert "2 nodes use it" in run
 
 
+def test_the_page_says_what_suffers_what_to_run_and_how_old_the_data_are(site, tokens):
+    """The affected with what they suffer, the command that is the way back, what data rest on, what a build read."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+
+    for words in (
+        "Affected now: 1 table (1 failed), 1 exposure.", "reads bad data", "bad by itself",
+        "1 test could not vouch since",
+        "<code>dbt build --select fct_orders+</code>", "nightly, about 41 s", "Data as of 2026-11-20 07:00 UTC",
+        "What that rests on", "shop.products", "stg_orders",
+    ):  # fmt: skip
+        assert words in page
+
+
 def test_hostile_text_is_only_text(serve_door, tokens):
     """Markup in any field of a node is shown as text."""
     bad = web_reports.HOSTILE
@@ -137,3 +150,28 @@ def test_without_lineage_the_catalogue_says_what_brings_it(serve_door, tokens):
     nobody = web_reports.AccountsReport(accounts=(), as_of=web_reports.NOW)
     with serve_door(list_catalog=lambda *_: empty, list_accounts=lambda: nobody) as site:
         assert "headwater account add" in site.ask("/catalog", token=tokens["viewer"]).text
+
+
+def test_the_way_to_the_cause_and_what_repaired_it_are_on_the_page(site, tokens):
+    """Each step links to its node and its run, in the order from the node to the cause."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+    way = page[page.index("The way to the cause") :].split("</nav>")[0]
+
+    assert [way.index(name) for name in ("fct_orders", "stg_products", "shop.products")] == sorted(
+        way.index(name) for name in ("fct_orders", "stg_products", "shop.products")
+    )
+    assert node_link("model.storefront.stg_products", "acme").replace("&", "&amp;") in way
+    assert "/runs/acme/8" in way
+    assert "repaired by the retry, run 6" in page
+
+
+def test_a_run_says_why_it_went_wrong(site, tokens):
+    """One line for each cause, what failed by it and what it skipped, with links; markup in evidence is text."""
+    run = web_reports.make_run_report()
+    page = site.ask(f"/runs/acme/{run.run_id}", token=tokens["viewer"]).text
+    section = page[page.index('id="causes"') :].split("</section>")[0]
+
+    assert [section.count(cause.sentence) for cause in run.causes] == [1, 1]
+    assert node_link("source.storefront.shop.orders", "acme").replace("&", "&amp;") in section
+    assert "Skipped: 3 nodes" in section
+    assert "&lt;b&gt;between" in section

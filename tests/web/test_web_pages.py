@@ -9,7 +9,7 @@ from headwater.observatory import sessions
 
 PATHS = (
     "/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/accounts/acme",
-    "/catalog", "/nodes?ref=fct_orders",
+    "/catalog", "/nodes?ref=fct_orders", "/incidents", "/incidents?state=resolved", "/incidents/1-1", "/incidents/1-3",
 )  # fmt: skip
 LOOKS = tuple((width, scheme) for width in (360, 768, 1280) for scheme in ("light", "dark"))
 
@@ -83,7 +83,7 @@ def test_pages_work_without_scripts(site, opened):
     """Without JavaScript one logs in by pasting, and times are absolute."""
     window = opened(site, java_script_enabled=False)
 
-    assert window.locator("tbody time").first.inner_text() == "20 Nov 11:57"
+    assert window.locator("[aria-labelledby=accounts] tbody time").first.inner_text() == "20 Nov 11:57"
     window.click("text=Runs >> nth=0")
     assert "1,204 runs" in window.locator("h1").inner_text()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from web_reports import NOW
 
+from headwater.observatory.cause_reports import CauseSummary, PathStep
+from headwater.observatory.consequence_reports import AffectedJob, AffectedSummary, RerunCommand, RerunSummary
 from headwater.observatory.node_reports import (
     CatalogReport,
     ChangesReport,
@@ -24,7 +27,13 @@ from headwater.observatory.node_reports import (
     OwnerSummary,
     VersionChange,
 )
-from headwater.observatory.verdicts import CauseSummary, ConsequencesSummary, VerdictReport
+from headwater.observatory.provenance_reports import (
+    BuildSummary,
+    DataAgeSummary,
+    DataAsOfSummary,
+    ReadingSummary,
+)
+from headwater.observatory.verdicts import ConsequencesSummary, VerdictReport
 
 PLACE = NodePlace(
     account="acme",
@@ -58,13 +67,92 @@ def make_verdict(**changes) -> VerdictReport:
         "last_good_at": NOW - timedelta(hours=4),
         "place": PLACE,
         "causes": (cause,),
-        "consequences": ConsequencesSummary(
-            sentence="fct_orders feeds 2 tables.", downstream=(), counts={}, exposures=(), owners=()
-        ),
+        "data_as_of": make_data_as_of(),
+        "consequences": make_consequences(),
         "notes": (),
         "as_of": NOW,
+        "path": (
+            PathStep(name="fct_orders", unique_id="model.storefront.fct_orders", status="skipped", run_id=8),
+            PathStep(name="stg_products", unique_id="model.storefront.stg_products", status="error", run_id=8),
+            PathStep(name="shop.products", unique_id="source.storefront.shop.products"),
+        ),
+        "past": "It failed at 2026-11-19 10:00 UTC in run 5 and was repaired by the retry, run 6.",
     }
     return VerdictReport(**facts | changes)
+
+
+def make_consequences(**changes) -> ConsequencesSummary:
+    """Two nodes suffer, and one command is the way back."""
+    affected = AffectedSummary(
+        unique_id="model.storefront.fct_orders",
+        resource_type="model",
+        project_name="Storefront",
+        suffers="failed",
+        since=NOW - timedelta(hours=2),
+        run_id=300_412_980,
+        at=NOW - timedelta(hours=2),
+        read=None,
+    )
+    shown = replace(
+        affected,
+        unique_id="exposure.storefront.cockpit",
+        suffers="reads-bad-data",
+        run_id=None,
+        read=affected.unique_id,
+    )
+    command = RerunCommand(
+        project="Storefront",
+        command="dbt build --select fct_orders+",
+        nodes=1,
+        jobs=("nightly",),
+        expected_seconds=41.0,
+    )
+    facts = {
+        "sentence": "fct_orders feeds 2 tables.",
+        "downstream": (),
+        "counts": {},
+        "exposures": (),
+        "owners": (),
+        "suffering": "Affected now: 1 table (1 failed), 1 exposure.",
+        "affected": (shown, affected),
+        "unaffected": (),
+        "spared": "",
+        "tests_unvouched": ("test.storefront.unique_id",),
+        "tests_failing": (),
+        "jobs": (AffectedJob(job_id=7, job_name="nightly", nodes=1),),
+        "projects": ("Storefront",),
+        "rerun": RerunSummary(commands=(command,)),
+    }
+    return ConsequencesSummary(**facts | changes)
+
+
+def make_data_as_of(**changes) -> DataAsOfSummary:
+    """Of two sources the older is named."""
+    ages = tuple(
+        DataAgeSummary(
+            unique_id=f"source.storefront.shop.{name}", basis="loaded", at=NOW - timedelta(hours=hours), read_by=None
+        )
+        for name, hours in (("orders", 5), ("products", 4))
+    )
+    facts = {
+        "sentence": "Data as of 2026-11-20 07:00 UTC: the newest row of shop.orders that it was made from.",
+        "at": NOW - timedelta(hours=5),
+        "rests_on": "source.storefront.shop.orders",
+        "basis": "loaded",
+        "ages": ages,
+    }
+    return DataAsOfSummary(**facts | changes)
+
+
+def make_build(**changes) -> BuildSummary:
+    """A build that read a table and a source."""
+    reads = (
+        ReadingSummary(
+            unique_id="model.storefront.stg_orders", built_at=NOW - timedelta(hours=3), run_id=8, loaded_at=None
+        ),
+        ReadingSummary(unique_id="source.storefront.shop.orders", built_at=None, run_id=None, loaded_at=NOW),
+    )
+    return BuildSummary(**{"at": NOW, "run_id": 300_412_980, "job_id": 7, "rows": 1204, "reads": reads} | changes)
 
 
 def make_summary(name: str = "fct_orders", **changes) -> NodeSummary:
@@ -92,6 +180,8 @@ def make_node(name: str = "fct_orders", **changes) -> NodeReport:
         "tests": (make_test("unique_id", "fail"), make_test("not_null_id", "pass"), make_test("new", None)),
         "jobs": (NodeJob(job_id=7, job_name="nightly", executions=12, last_run_id=300_412_980, last_at=NOW),),
         "executions": (make_execution("error"), make_execution("success")),
+        "builds": (make_build(), make_build(run_id=None, reads=())),
+        "data_as_of": make_data_as_of(),
         "version_changes": (
             VersionChange(happened_at=NOW, run_id=300_412_980, what="changed", aspects=("code", "columns")),
             VersionChange(happened_at=NOW, run_id=None, what="added", aspects=()),

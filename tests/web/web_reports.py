@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import web_incident_reports
+
+from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.reports import (
@@ -166,6 +169,7 @@ def make_overview(days: int = 7, **changes) -> OverviewReport:
         "bars": bars,
         "runs_by_status": {status: sum(bar.runs.get(status, 0) for bar in bars) for status in statuses},
         "accounts": ACCOUNTS,
+        "incidents": web_incident_reports.make_incidents(),
         "in_progress": RUNS[:2],
         "failures": (FAILED, make_run(300_412_700, status="error", job_name="hourly", nodes={"fail": 3, "pass": 20})),
         "revision": 41,
@@ -307,6 +311,30 @@ def make_run_report(**changes) -> RunReport:
         "completeness": "Complete. 3 steps stored. 2 artifacts stored. 1 artifact absent: catalog.json of step 3.",
         "is_complete": True,
         "as_of": NOW,
+        "causes": (
+            RunCauseSummary(
+                kind="package_changed",
+                subject="dbt_utils",
+                unique_id=None,
+                about="dbt_utils",
+                confidence=0.89,
+                sentence="Package changed (dbt_utils): fct_orders and 1 more failed; 3 skipped because of it.",
+                evidence=("The package dbt_utils was changed: <b>between</b> run 7 and run 8.",),
+                failed=("model.storefront.fct_orders", "model.storefront.dim_customers"),
+                skipped=tuple(f"model.storefront.below_{number}" for number in range(3)),
+            ),
+            RunCauseSummary(
+                kind="data_changed",
+                subject="shop.orders",
+                unique_id="source.storefront.shop.orders",
+                about=None,
+                confidence=0.64,
+                sentence="Data changed (shop.orders): not_null_orders_id failed.",
+                evidence=("The data below not_null_orders_id are other than they were. 7 rows fail now.",),
+                failed=("test.storefront.not_null_orders_id",),
+                skipped=(),
+            ),
+        ),
     }
     return RunReport(**facts | changes)
 

@@ -18,14 +18,19 @@ def find_anomaly(builds: Sequence[Outcome]) -> str | None:
 
     None where it does not, and where there are too few to compare with.
     """
-    newest, before = builds[:1], builds[1:]
-    if len(before) < _LEAST_HISTORY:
+    if not builds:
         return None
-    rows = [build.rows for build in before if build.rows is not None]
-    said = _compare("wrote", "rows", newest[0].rows, rows, _LEAST_ROWS)
-    elapsed = newest[0].elapsed
-    seconds = [build.elapsed.total_seconds() for build in before if build.elapsed is not None]
-    return said or _compare("took", "seconds", elapsed.total_seconds() if elapsed else None, seconds, _LEAST_SECONDS)
+    elapsed = builds[0].elapsed
+    seconds = [build.elapsed.total_seconds() for build in builds[1:] if build.elapsed is not None]
+    return find_rows_anomaly(builds) or _compare(
+        "took", "seconds", elapsed.total_seconds() if elapsed else None, seconds, _LEAST_SECONDS
+    )
+
+
+def find_rows_anomaly(builds: Sequence[Outcome]) -> str | None:
+    """Say how the newest of the builds of a node, newest first, departs from those before it in rows alone."""
+    rows = [build.rows for build in builds[1:] if build.rows is not None]
+    return _compare("wrote", "rows", builds[0].rows, rows, _LEAST_ROWS) if builds else None
 
 
 def _compare(verb: str, unit: str, value: float | None, before: Sequence[float], least: float) -> str | None:

@@ -13,6 +13,9 @@ from headwater.model.run import Run, RunStatus
 SHORTEST_GRACE = timedelta(minutes=15)
 """A run is not called late before it is this late; jobs wait in queues and start on slow machines."""
 
+LONGEST_GRACE = timedelta(hours=1)
+"""Schedulers start runs within minutes, however seldom they are due: who waits an hour for one waits in vain."""
+
 _GRACE_SHARE = 0.25
 _LEAST_HISTORY = 3
 
@@ -83,21 +86,38 @@ def _missed_sentence(job: JobFacts, missed: Sequence[Run]) -> str:
 
 
 def _is_slow(run: Run, job: JobFacts, now: datetime) -> bool:
-    usual = [
-        other.finished_at - other.created_at
-        for other in job.runs
-        if other.status is RunStatus.SUCCESS and other.finished_at and other.created_at
-    ]
+    usual = _usual(job)
     if run.created_at is None or len(usual) < _LEAST_HISTORY:
         return False
     return now - run.created_at > max(usual) + max(SHORTEST_GRACE, _middle(usual))
 
 
+def _usual(job: JobFacts) -> list[timedelta]:
+    return [
+        other.finished_at - other.created_at
+        for other in job.runs
+        if other.status is RunStatus.SUCCESS and other.finished_at and other.created_at
+    ]
+
+
 def _grace(job: JobFacts) -> timedelta:
     created = sorted(run.created_at for run in job.runs if run.created_at)
     gaps = [later - earlier for earlier, later in pairwise(created)]
-    return max(SHORTEST_GRACE, _middle(gaps) * _GRACE_SHARE) if gaps else SHORTEST_GRACE
+    return min(LONGEST_GRACE, max(SHORTEST_GRACE, _middle(gaps) * _GRACE_SHARE)) if gaps else SHORTEST_GRACE
 
 
 def _middle(spans: Sequence[timedelta]) -> timedelta:
     return timedelta(seconds=median(span.total_seconds() for span in spans))
+
+
+def find_late_at(job: JobFacts, now: datetime) -> datetime | None:
+    """Give when time alone could make a job late: its next run does not start, or its present one does not end.
+
+    None where nothing of the kind lies ahead.
+    """
+    moments = [] if job.expected_at is None else [job.expected_at + _grace(job)]
+    newest = job.runs[0] if job.runs else None
+    usual = _usual(job)
+    if newest is not None and not newest.status.is_finished and newest.created_at and len(usual) >= _LEAST_HISTORY:
+        moments.append(newest.created_at + max(usual) + max(SHORTEST_GRACE, _middle(usual)))
+    return min((moment for moment in moments if moment > now), default=None)

@@ -104,15 +104,28 @@ class Lineage:
         """Give all that is made from a node, without itself, up to so many steps away."""
         return self._reach(self._children, node, depth, with_ephemeral)
 
+    def below(self, nodes: Iterable[NodeAddress]) -> tuple[NodeAddress, ...]:
+        """Give some nodes and all that is made from any of them, in topological order; what is no node is left out."""
+        starts = [self._places[node] for node in dict.fromkeys(nodes) if node in self._places]
+        rank = self._rank
+        found = [*starts, *self._walk(self._children, starts, None, bytes(len(self.nodes)))]
+        return tuple([self.nodes[place] for place in sorted([rank[place] for place in found])])
+
     def _reach(
         self, edges: _Edges, node: NodeAddress, depth: int | None, with_ephemeral: bool
     ) -> tuple[NodeAddress, ...]:
-        start = self._places[node]
         hidden = bytes(len(self.nodes)) if with_ephemeral else self._is_ephemeral
+        found = self._walk(edges, [self._places[node]], depth, hidden)
+        rank = self._rank
+        return tuple([self.nodes[place] for place in sorted([rank[place] for place in found])])
+
+    def _walk(self, edges: _Edges, starts: list[int], depth: int | None, hidden: bytes) -> list[int]:
+        """Give the places that are reached from some others, without those."""
         seen = bytearray(len(self.nodes))
-        seen[start] = True
+        for start in starts:
+            seen[start] = True
         found: list[int] = []
-        frontier = [start]
+        frontier = list(starts)
         while frontier and (depth is None or depth > 0):
             reached: list[int] = []
             for place in frontier:  # an ephemeral model that is passed through is appended to what is walked over
@@ -123,8 +136,7 @@ class Lineage:
             found += reached
             frontier = reached
             depth = None if depth is None else depth - 1
-        rank = self._rank
-        return tuple([self.nodes[place] for place in sorted([rank[place] for place in found])])
+        return found
 
 
 def _link(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from headwater.analysis.failures import FailureKind, classify_failure, first_line
+from headwater.analysis.failures import FailureKind, classify_failure, find_variable, first_line
 from headwater.analysis.lateness import JobFacts
 from headwater.analysis.states import Judgement
 from headwater.model.run import Run, RunStatus
@@ -59,7 +59,14 @@ def _failed_early(run: Run, job: JobFacts, since: datetime | None) -> Cause:
         run_id=run.run_id,
         since=since,
         evidence=(said, line) if line else (said,),
+        about=_about(kind, told),
     )
+
+
+def _about(kind: FailureKind, told: str | None) -> str | None:
+    """Say what failed before dbt: git, packages, which variable, parsing; None where the log does not tell."""
+    name = find_variable(told)
+    return None if kind is FailureKind.UNKNOWN else f"{kind} {name}" if name else str(kind)
 
 
 def find_error_line(log: str | None) -> str:

@@ -37,6 +37,17 @@ def find_roots(unique_id: str, in_run: Mapping[str, Outcome], parents: Parents) 
     return tuple(sorted(roots or above, key=lambda failure: (failure.at, failure.unique_id)))
 
 
+def list_roots(in_run: Mapping[str, Outcome], parents: Parents) -> tuple[Outcome, ...]:
+    """List the failures of one run that are no symptoms of others, earliest first.
+
+    Two tests that speak of the same nodes stand above each other; then neither is a symptom of the other.
+    """
+    failures = {found.unique_id: found for found in in_run.values() if found.is_failed}
+    above = {name: {failure.unique_id for failure in _above(name, failures, parents)} for name in failures}
+    roots = [failures[name] for name, others in above.items() if all(name in above[other] for other in others)]
+    return tuple(sorted(roots or failures.values(), key=lambda failure: (failure.at, failure.unique_id)))
+
+
 def _above(unique_id: str, failures: Mapping[str, Outcome], parents: Parents) -> list[Outcome]:
     upstream = set(each_upstream(unique_id, parents))
     return [

@@ -2,6 +2,7 @@
 
 from headwater.artifacts._fingerprint import fingerprint_manifest
 from headwater.artifacts.catalog import read_catalog
+from headwater.artifacts.compiled import read_compiled_code
 from headwater.artifacts.manifest import KnownNode, KnownNodes, read_manifest
 from headwater.artifacts.metadata import read_kind, read_metadata
 from headwater.artifacts.run_results import read_run_results
@@ -12,6 +13,7 @@ __all__ = [
     "KnownNodes",
     "fingerprint_manifest",
     "read_catalog",
+    "read_compiled_code",
     "read_kind",
     "read_manifest",
     "read_metadata",

@@ -15,6 +15,7 @@ from headwater.artifacts._particulars import owner_from
 from headwater.artifacts._sections import CODED, NODE_SECTIONS, open_manifest
 from headwater.artifacts._values import read_any
 from headwater.artifacts._versions import version_of
+from headwater.model.code import meaning_of
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
 
 
@@ -23,7 +24,6 @@ class KnownNode(NamedTuple):
 
     digest: NodeDigest
     node: Node
-    compiled_code: str | None
 
 
 KnownNodes: TypeAlias = dict[str, KnownNode]
@@ -46,7 +46,7 @@ class _Group(msgspec.Struct):
     owner: Raw = NOTHING
 
 
-_UNKNOWN = (None, None, None)
+_UNKNOWN = (None, None)
 _macro_shape = Shape(_Macro)
 _group_shape = Shape(_Group)
 
@@ -54,8 +54,8 @@ _group_shape = Shape(_Group)
 def read_manifest(data: Data, known: KnownNodes | None = None) -> Manifest:
     """Read a manifest.json of any dbt version; what cannot be read of it is in `faults`.
 
-    With `known`, a node whose JSON is the same as when it was last read is not decoded again.
-    Raises ArtifactUnreadable where the file is no JSON object or another artifact.
+    With `known`, a node whose JSON is the same as when it was last read is not decoded again. Compiled code is left
+    out: `read_compiled_code`. Raises ArtifactUnreadable where the file is no JSON object or another artifact.
     """
     faults = Faults()
     with no_garbage_collection():
@@ -72,7 +72,6 @@ def read_manifest(data: Data, known: KnownNodes | None = None) -> Manifest:
             nodes=tuple(nodes),
             macros=macros,
             groups=groups,
-            compiled_code=reader.compiled_code,
             faults=faults.listed(),
         )
 
@@ -81,11 +80,9 @@ class _Reader:
     """Reads the nodes of one manifest: decoded with the file, or from the JSON of each that is not known."""
 
     def __init__(self, faults: Faults, known: KnownNodes | None) -> None:
-        self._faults = faults
         self._known = known
         self._read = NodeReader(faults)
         self.nodes: list[Node] = []
-        self.compiled_code: dict[str, str] = {}
 
     def read_section(self, name: str, entries: dict[str, Any]) -> None:
         """Read the nodes of one section (Declared or Raw), letting go of each as soon as it is read."""
@@ -93,33 +90,27 @@ class _Reader:
         for unique_id in list(entries):
             entry = entries.pop(unique_id)
             if isinstance(entry, Declared):
-                self._keep(self._read.node(unique_id, entry), entry.compiled_code or entry.compiled_sql)
+                node = self._read.node(unique_id, entry)
             elif self._known is None:
-                self._read_raw(unique_id, entry, is_coded=is_coded)
+                node = self._read_raw(unique_id, entry, is_coded=is_coded)
             else:
-                self._read_unless_known(self._known, unique_id, entry, is_coded=is_coded)
+                node = self._read_unless_known(self._known, unique_id, entry, is_coded=is_coded)
+            if node is not None:
+                self.nodes.append(node)
 
-    def _read_unless_known(self, known: KnownNodes, unique_id: str, raw: Raw, *, is_coded: bool) -> None:
-        last, node, compiled_code = known.get(unique_id, _UNKNOWN)
+    def _read_unless_known(self, known: KnownNodes, unique_id: str, raw: Raw, *, is_coded: bool) -> Node | None:
+        last, node = known.get(unique_id, _UNKNOWN)
         digest = node_digest(raw, last)
         if digest == last:
-            self._keep(node, compiled_code)
-        elif self._read_raw(unique_id, raw, is_coded=is_coded):
-            known[unique_id] = KnownNode(digest, self.nodes[-1], self.compiled_code.get(unique_id))
+            return node
+        node = self._read_raw(unique_id, raw, is_coded=is_coded)
+        if node is not None:
+            known[unique_id] = KnownNode(digest, node)
+        return node
 
-    def _read_raw(self, unique_id: str, raw: Raw, *, is_coded: bool) -> bool:
+    def _read_raw(self, unique_id: str, raw: Raw, *, is_coded: bool) -> Node | None:
         said = self._read.decode(unique_id, raw, is_coded=is_coded)
-        return said is not None and self._keep(
-            self._read.node(unique_id, said), said.compiled_code or said.compiled_sql
-        )
-
-    def _keep(self, node: Node | None, compiled_code: str | None) -> bool:
-        if node is None:
-            return False
-        self.nodes.append(node)
-        if compiled_code is not None:
-            self.compiled_code[node.unique_id] = compiled_code
-        return True
+        return None if said is None else self._read.node(unique_id, said)
 
 
 def _macros(found: dict[str, Raw], faults: Faults) -> tuple[Macro, ...]:
@@ -135,6 +126,7 @@ def _macros(found: dict[str, Raw], faults: Faults) -> tuple[Macro, ...]:
                 version=version_of(said.macro_sql or ""),
                 path=said.original_file_path or said.path or "",
                 macros=said.depends_on.macros or () if said.depends_on else (),
+                meaning=b"" if said.package_name == "dbt" else version_of(meaning_of(said.macro_sql)),
             )
         )
     return tuple(macros)

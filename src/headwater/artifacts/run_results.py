@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -60,12 +62,16 @@ class _Args(msgspec.Struct):
     which: str | None = None
     rpc_method: str | None = None
     command: str | None = None
+    vars: Raw = NOTHING
 
 
 _args_shape = Shape(_Args)
 _odd_result_shape = Shape(_OddResult)
 _decode_results = msgspec.json.Decoder(list[_UsualResult]).decode
 _NO_RESPONSE = _Response()
+_SECRET = re.compile("secret|passw|token|credential|(api|private|access)_?key", re.IGNORECASE)
+_MOST_VARIABLES = 200
+_LONGEST_VARIABLE = 200
 
 
 def read_run_results(data: Data) -> RunResults:
@@ -77,7 +83,8 @@ def read_run_results(data: Data) -> RunResults:
     faults = Faults()
     with no_garbage_collection():
         metadata, fields = open_artifact(data, "run_results", faults)
-        command = _command(fields.get("args", NOTHING), faults)
+        args = _args(fields.get("args", NOTHING), faults)
+        command = args.which or args.rpc_method or args.command or ""
         is_executing = command not in NOT_EXECUTING
         executions = _executions(fields.get("results", NOTHING), faults) if is_executing else {}
         return RunResults(
@@ -89,6 +96,7 @@ def read_run_results(data: Data) -> RunResults:
             unknown_statuses=tuple(
                 [each.status for each in executions.values() if each.status not in EXECUTION_STATUSES]
             ),
+            variables=_variables(args.vars),
             faults=faults.listed(),
         )
 
@@ -105,12 +113,30 @@ def read_elapsed(fields: dict[str, Raw], faults: Faults) -> float | None:
     return float(value)
 
 
-def _command(raw: Raw, faults: Faults) -> str:
-    """Give the command as dbt names it (`generate` for docs generate); empty where it is not told."""
-    args = None if is_absent(raw) else _args_shape.read(raw, "args", faults)
-    if args is None:
-        return ""
-    return args.which or args.rpc_method or args.command or ""
+def _args(raw: Raw, faults: Faults) -> _Args:
+    """Read how dbt was called; the command is as dbt names it (`generate` for docs generate)."""
+    return (None if is_absent(raw) else _args_shape.read(raw, "args", faults)) or _Args()
+
+
+def _variables(raw: Raw) -> dict[str, str] | None:
+    """Give what `--vars` said; what looks like a secret by its name keeps only that.
+
+    Before dbt 1.5 it is a text, in YAML; one that is no JSON counts as a single variable.
+    """
+    found = None if is_absent(raw) else read_any(raw)
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except (ValueError, RecursionError):
+            found = {"--vars": found}
+    if not isinstance(found, dict):
+        return None
+    listed = list(found.items())[:_MOST_VARIABLES]
+    return {str(name)[:200]: "hidden" if _SECRET.search(str(name)) else _text(value) for name, value in listed}
+
+
+def _text(value: object) -> str:
+    return (value if isinstance(value, str) else json.dumps(value, sort_keys=True))[:_LONGEST_VARIABLE]
 
 
 def _executions(raw: Raw, faults: Faults) -> dict[str, Execution]:

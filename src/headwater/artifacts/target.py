@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from headwater.artifacts._fingerprint import fingerprint_manifest
 from headwater.artifacts.catalog import read_catalog
+from headwater.artifacts.compiled import read_compiled_code
 from headwater.artifacts.manifest import read_manifest
 from headwater.artifacts.run_results import read_run_results
 from headwater.artifacts.sources import read_sources
@@ -93,7 +94,8 @@ def read_target(
     manifest = read.get("manifest.json")
     found = manifest if isinstance(manifest, Manifest) else None
     grouped = {key: names for key, names in _group(read).items() if not set(names) <= context}
-    invocations = [_invocation(key, {name: read[name] for name in names}, found, command, warnings)
+    codes = read_compiled_code(bodies["manifest.json"]) if found is not None and len(grouped) > 1 else {}
+    invocations = [_invocation(key, {name: read[name] for name in names}, found, codes, command, warnings)
                    for key, names in grouped.items()]  # fmt: skip
     invocations.sort(key=lambda one: one.invocation.generated_at or _LONG_AGO)
     return Target(
@@ -125,14 +127,20 @@ def _each_fault(artifact: Artifact) -> Iterator[str]:
 
 
 def _invocation(
-    key: str, parts: Mapping[str, Artifact], manifest: Manifest | None, command: str | None, warnings: list[str]
+    key: str,
+    parts: Mapping[str, Artifact],
+    manifest: Manifest | None,
+    codes: Mapping[str, str],
+    command: str | None,
+    warnings: list[str],
 ) -> TargetInvocation:
     results, sources, catalog = (parts.get(name) for name in ("run_results.json", "sources.json", "catalog.json"))
     results = results if isinstance(results, RunResults) else None
     sources = sources if isinstance(sources, Sources) else None
     catalog = catalog if isinstance(catalog, Catalog) else None
     head = (results or sources or catalog or parts["manifest.json"]).metadata
-    misfit = None if manifest is None or "manifest.json" in parts else find_misfit(manifest, results, sources, catalog)
+    is_own = manifest is None or "manifest.json" in parts
+    misfit = None if manifest is None or is_own else _find_misfit(manifest, codes, results, sources, catalog)
     if misfit is not None:
         warnings.append(f"manifest.json was written by another invocation than {key} and {misfit}: no lineage for it.")
     has_lineage = manifest is not None and misfit is None
@@ -164,8 +172,12 @@ def _command(results: RunResults | None, sources: Sources | None, catalog: Catal
     return "dbt docs generate" if catalog is not None else command or "dbt"
 
 
-def find_misfit(
-    manifest: Manifest, results: RunResults | None, sources: Sources | None, catalog: Catalog | None
+def _find_misfit(
+    manifest: Manifest,
+    codes: Mapping[str, str],
+    results: RunResults | None,
+    sources: Sources | None,
+    catalog: Catalog | None,
 ) -> str | None:
     """Say why a manifest cannot be that of results another invocation wrote; None where nothing speaks against it.
 
@@ -182,7 +194,6 @@ def find_misfit(
     if missing:
         others = f" and {len(missing) - 1} others" if len(missing) > 1 else ""
         return f"does not know {missing[0]}{others}"
-    codes = manifest.compiled_code or {}
     for row in executions:
         node = nodes.get(row.unique_id)
         if node is None:

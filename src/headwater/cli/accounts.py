@@ -71,6 +71,10 @@ def list_(as_json: AsJson = False) -> None:
         wraps=("account", "what", "follows"),
         optional=("token", "follows", "runs", "last run"),
     )
+    for fault in report.inbox.faults:
+        console_errors().print(
+            f"Accepted {say_time(fault.accepted_at)}, not stored yet: {fault.what}. {fault.error}", markup=False
+        )
 
 
 @app.command("check")

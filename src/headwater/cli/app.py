@@ -14,6 +14,7 @@ from headwater.cli import (
     dbt,
     demo,
     following,
+    incidents,
     matching,
     nodes,
     runs,
@@ -42,7 +43,8 @@ app.add_typer(accounts.app, name="account")
 app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-for family in (runs, nodes, verdicts, matching, syncing, dbt, serving, audit, demo):
+app.add_typer(incidents.app, name="incident")
+for family in (runs, nodes, verdicts, incidents, matching, syncing, dbt, serving, audit, demo):
     family.add_commands(app)
 
 

@@ -64,7 +64,8 @@ def _ingest(ran: DbtRun, environ: Mapping[str, str], project: str | None, enviro
             said.append(f"dbt's artifacts were {_NOT_SENT[sent.outcome]}: {sent.error}")
         return [*said, *sent.warnings]
     with opened() as observatory:
-        report = ingest_collected(observatory, replace(collected, airflow=find_airflow_context(environ)))
+        here = replace(collected, airflow=find_airflow_context(environ))
+        report = ingest_collected(observatory, here, observatory.store.now())
     return [*said, *report.warnings]
 
 

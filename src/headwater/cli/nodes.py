@@ -12,6 +12,7 @@ from headwater.observatory import catalog as catalog_family
 from headwater.observatory import impact as impact_family
 from headwater.observatory import nodes as nodes_family
 from headwater.observatory.node_reports import Neighbour, NodeReport
+from headwater.observatory.provenance_reports import BuildSummary
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.sentences import say_span
 
@@ -166,10 +167,14 @@ def _print_node(report: NodeReport) -> None:
     for name, value in facts:
         if value:
             out.print(f"{name}: {value}", markup=False)
+    if report.data_as_of is not None:
+        out.print(report.data_as_of.sentence, markup=False)
     _print_neighbours("made from", report.parents)
     _print_neighbours("feeds", report.children)
     _print_tests(report)
     _print_executions(report)
+    for build in report.builds[:1]:
+        _print_build(build)
     for change in report.version_changes:
         what = f"{change.what} ({', '.join(change.aspects)})" if change.aspects else change.what
         seen = f" in run {change.run_id}" if change.run_id else ""
@@ -202,6 +207,20 @@ def _print_tests(report: NodeReport) -> None:
             wraps=("test",),
             optional=("failing rows", "column"),
         )
+
+
+def _print_build(build: BuildSummary) -> None:
+    """Print what a build read; those before it are in `--json`."""
+    out = console()
+    run = f" in run {build.run_id}" if build.run_id else ""
+    out.print(f"its last build, at {say_time(build.at)}{run}, read", markup=False)
+    for reading in build.reads:
+        was = (
+            f"built at {say_time(reading.built_at)}" if reading.built_at
+            else f"loaded until {say_time(reading.loaded_at)}" if reading.loaded_at
+            else "not known how old"
+        )  # fmt: skip
+        out.print(f"   {reading.unique_id} ({was})", markup=False)
 
 
 def _print_executions(report: NodeReport) -> None:

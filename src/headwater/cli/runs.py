@@ -190,6 +190,10 @@ def _print_run(report: RunReport) -> None:
             wraps=("node", "message"),
             optional=("started",),
         )
+    for cause in report.causes:
+        out.print(cause.sentence, style="bold", markup=False)
+        for sentence in cause.evidence:
+            out.print(f"   {sentence}", markup=False)
     for row in report.freshness:
         out.print(f"freshness of {row.name}: {row.status}, {say_span(row.age_seconds, unknown='')} old", markup=False)
     for artifact in report.artifacts:

@@ -22,6 +22,7 @@ from headwater.errors import Stopping, WrongUse
 from headwater.model.secret import Secret
 from headwater.monitor import Monitor, open_monitor
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox import storing_accepted
 from headwater.observatory.oidc import read_client
 from headwater.observatory.sessions import create_login_link, needs_first_login
 from headwater.web.listening import Listening, decide_listening
@@ -63,7 +64,9 @@ def serve(
     write_logs()
     web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
     with opened(web=web) as observatory:
-        _serve_web(observatory, _decide_where(observatory))
+        where = _decide_where(observatory)
+        with storing_accepted(observatory):
+            _serve_web(observatory, where)
 
 
 def login(
@@ -93,6 +96,7 @@ def monitor(
     with (
         stopping_on_signals(stop),
         opened(sleep=waiting_until(stop), dbt_monitor=options) as observatory,
+        storing_accepted(observatory),
         open_monitor(observatory, observatory.settings.dbt_monitor, stop) as following,
     ):
         ended = following.run()
@@ -134,6 +138,7 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
     settings, where = observatory.settings, _decide_where(observatory)
     with (
+        storing_accepted(observatory),
         open_monitor(observatory, settings.dbt_monitor, stop) as monitor,
         _running(monitor, stop) as ended,
         suppress(Stopping),

@@ -67,7 +67,10 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResults:
-    """The content of one run_results.json. `executions` is empty for commands that execute nothing."""
+    """The content of one run_results.json. `executions` is empty for commands that execute nothing.
+
+    `variables` are those given with `--vars`, as text by name; None where the file does not tell them.
+    """
 
     metadata: ArtifactMetadata
     command: str
@@ -75,6 +78,7 @@ class RunResults:
     executions: tuple[Execution, ...]
     is_executing: bool = True
     unknown_statuses: tuple[str, ...] = ()
+    variables: dict[str, str] | None = None
     faults: tuple[str, ...] = ()
 
 

@@ -108,13 +108,18 @@ class NodeRelation(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Macro(Struct, frozen=True, gc=False, kw_only=True):
-    """A macro as one manifest declares it; `version` is the hash of its code."""
+    """A macro as one manifest declares it; `version` is the hash of its code.
+
+    `meaning` is the hash without comments and formatting; empty where it was stored before there was one, and for
+    dbt's own macros.
+    """
 
     unique_id: str
     package_name: str
     version: bytes
     path: str = ""
     macros: tuple[str, ...] = ()
+    meaning: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +163,6 @@ class Manifest:
     nodes: tuple[Node, ...]
     macros: tuple[Macro, ...] = ()
     groups: tuple[Group, ...] = ()
-    compiled_code: dict[str, str] | None = None
     faults: tuple[str, ...] = ()
 
 

@@ -13,7 +13,10 @@ GOOD = frozenset({"success", "pass", "warn", "no-op", "reused"})
 
 
 class Outcome(Struct, frozen=True, gc=False, kw_only=True):
-    """One execution or freshness check of a node: its status and numbers, and the run, job and invocation it was in."""
+    """One execution or freshness check of a node: its status and numbers, and the run, job and invocation it was in.
+
+    `at` is when it began; `compiled` the hash of the SQL it ran.
+    """
 
     unique_id: str
     status: str
@@ -27,6 +30,7 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     rows: int | None = None
     message: str | None = None
     max_loaded_at: datetime | None = None
+    compiled: bytes | None = None
 
     @property
     def is_failed(self) -> bool:

@@ -37,14 +37,18 @@ class CauseKind(StrEnum):
     UPSTREAM_CODE_CHANGED = "upstream_code_changed"
     CONFIGURATION_CHANGED = "configuration_changed"
     MACRO_CHANGED = "macro_changed"
+    PACKAGE_CHANGED = "package_changed"
+    VARIABLE_CHANGED = "variable_changed"
     SEED_CHANGED = "seed_changed"
     COLUMNS_CHANGED = "columns_changed"
     CONTRACT_BREACH = "contract_breach"
     SOURCE_STALE = "source_stale"
     SOURCE_MISSING = "source_missing"
+    RELATION_MISSING = "relation_missing"
     TEST_FAILED = "test_failed"
     DATA_CHANGED = "data_changed"
     NODE_FAILED = "node_failed"
+    CONCURRENT_RUNS = "concurrent_runs"
     WAREHOUSE_TROUBLE = "warehouse_trouble"
     RUN_FAILED_BEFORE_DBT = "run_failed_before_dbt"
     RUN_CANCELLED = "run_cancelled"
@@ -57,7 +61,9 @@ class CauseKind(StrEnum):
 class Cause:
     """What explains a bad state: its kind, its subject, since when, how sure (0 to 1), and sentences that show it.
 
-    The subject is a node or a run; a cause that lies in a run (git, the queue, the warehouse) has no node.
+    The subject is a node or a run; a cause that lies in a run (git, the queue, the warehouse) has no node. `about`
+    names what neither is: a package, a variable, the kind of warehouse trouble, what failed before dbt. `failed` is
+    the node whose failure it explains.
     """
 
     kind: CauseKind
@@ -66,13 +72,26 @@ class Cause:
     unique_id: str | None = None
     run_id: int | None = None
     since: datetime | None = None
+    about: str | None = None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the way from a bad node to its cause: a node with its status in a run, or what is no node."""
+
+    name: str
+    unique_id: str | None = None
+    status: str | None = None
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The state of a node at a moment, since when, when it was last good, and the causes, most likely first.
 
-    `reason` says in a sentence what the state is read from.
+    `reason` says in a sentence what the state is read from; `path` leads from the node to its likeliest cause;
+    `past` says of what is well again how it was bad and what repaired it.
     """
 
     unique_id: str
@@ -81,3 +100,5 @@ class Verdict:
     since: datetime | None = None
     last_good_at: datetime | None = None
     causes: tuple[Cause, ...] = ()
+    path: tuple[Step, ...] = ()
+    past: str | None = None

@@ -19,6 +19,7 @@ from headwater.observatory.aliases import find_sibling, take_over
 from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.filtering import describe_filter
 from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.inbox import describe_inbox
 from headwater.observatory.reports import AccountsReport, AccountSummary, BackfillProgress, CheckLine, CheckReport
 from headwater.observatory.sentences import say_span
 from headwater.observatory.webhooks import list_ours
@@ -191,7 +192,8 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     ),
                 )
             )
-    return AccountsReport(accounts=tuple(summaries), as_of=now)
+        inbox = describe_inbox(tx)
+    return AccountsReport(accounts=tuple(summaries), as_of=now, inbox=inbox)
 
 
 def get_account_summary(observatory: Observatory, name: str) -> AccountSummary:

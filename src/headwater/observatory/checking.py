@@ -9,6 +9,7 @@ from headwater.config import Settings, find_settings_file
 from headwater.errors import HeadwaterError, SecretUnavailable
 from headwater.observatory.accounts import check_account, list_accounts
 from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.inbox import describe_inbox
 from headwater.observatory.reports import CheckLine, CheckReport
 
 
@@ -29,6 +30,7 @@ def _each_line(settings: Settings) -> Iterator[CheckLine]:
         with open_observatory(settings) as observatory:
             yield CheckLine(name="database", ok=True, sentence=f"{observatory.store.where} is open and up to date.")
             yield _key(settings)
+            yield _inbox(observatory)
             yield from _each_account(observatory)
     except HeadwaterError as error:
         name = "key" if isinstance(error, SecretUnavailable) else "database"
@@ -38,6 +40,21 @@ def _each_line(settings: Settings) -> Iterator[CheckLine]:
 def _key(settings: Settings) -> CheckLine:
     where = "from HEADWATER__SECRET_KEY" if settings.secret_key is not None else f"in {_key_file(settings)}"
     return CheckLine(name="key", ok=True, sentence=f"The key of the stored tokens is {where}.")
+
+
+def _inbox(observatory: Observatory) -> CheckLine:
+    with observatory.store.read() as tx:
+        inbox = describe_inbox(tx)
+    if not inbox.faults:
+        waits = f"{inbox.waiting} wait to be stored." if inbox.waiting else "Everything that was sent here is stored."
+        return CheckLine(name="inbox", ok=True, sentence=waits)
+    oldest = inbox.faults[0]
+    return CheckLine(
+        name="inbox",
+        ok=False,
+        sentence=f"{oldest.what} was accepted and could not be stored: {oldest.error}",
+        hint="It is kept and tried again by itself, also by a newer Headwater. See 'headwater account list'.",
+    )
 
 
 def _key_file(settings: Settings) -> Path:

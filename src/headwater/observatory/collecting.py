@@ -17,6 +17,7 @@ from headwater.model.airflow import name_task
 from headwater.model.node import ArtifactMetadata
 from headwater.model.run import AirflowContext, Run, RunStatus, Way
 from headwater.observatory.aliases import find_sibling
+from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
@@ -42,18 +43,20 @@ from headwater.store.writing import Scope
 from headwater.sync.record import record_run
 
 
-def receive(observatory: Observatory, body: bytes) -> ReceiveReport:
+def receive(observatory: Observatory, body: bytes, now: datetime) -> ReceiveReport:
     """Record what the SDK collected: a run, of an account that need not be connected, or a dbt target folder.
+
+    It counts as seen at `now`, when it was accepted.
 
     Raises:
         ArtifactUnreadable: the body is neither.
     """
     collected = decode(body)
-    now = observatory.store.now()
     if isinstance(collected, CollectedTarget):
-        return _describe_received(ingest_collected(observatory, collected).invocations)
+        return _describe_received(ingest_collected(observatory, collected, now).invocations)
     account = _find_or_add_account(observatory, collected.address, now)
     recorded = record_run(observatory.store, account.account_key, collected, Way.SDK, now)
+    evaluate_account(observatory, account.account_key)
     return ReceiveReport(account=account.name, run_id=collected.run.run_id, is_new=recorded.saved.is_new)
 
 
@@ -85,10 +88,10 @@ def ingest(
     collected = read_folder(path / "target" if (path / "target").is_dir() else path)
     assert collected is not None  # noqa: S101  only where something was there before
     asked = replace(collected, project=project, environment=environment, airflow=airflow)
-    return ingest_collected(observatory, asked)
+    return ingest_collected(observatory, asked, observatory.store.now())
 
 
-def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> IngestReport:
+def ingest_collected(observatory: Observatory, collected: CollectedTarget, now: datetime) -> IngestReport:
     """Store what was read from a dbt target folder: each invocation in it as one of its own.
 
     One that dbt Cloud ran becomes part of its run, of an account that need not be connected.
@@ -101,7 +104,10 @@ def ingest_collected(observatory: Observatory, collected: CollectedTarget) -> In
         context=frozenset(file.name for file in collected.files if file.is_context),
         command=collected.command,
     )
-    return _describe(target, collected, _save(observatory, target, collected))
+    stored = _save(observatory, target, collected, now)
+    for account_key in sorted({each.home.account.account_key for each in stored}):
+        evaluate_account(observatory, account_key)
+    return _describe(target, collected, stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +128,7 @@ class _Stored:
     is_new: bool
 
 
-def _save(observatory: Observatory, target: Target, collected: CollectedTarget) -> tuple[_Stored, ...]:
-    now = observatory.store.now()
+def _save(observatory: Observatory, target: Target, collected: CollectedTarget, now: datetime) -> tuple[_Stored, ...]:
     stored: list[_Stored] = []
     manifest_keys: dict[Scope, int] = {}
     with observatory.store.write() as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random as chances
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,10 @@ from headwater.sync.budget import StoreBudget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observatory:
-    """The open store, the key of its secrets and the way to dbt Cloud; every family of questions takes it first."""
+    """The open store, the key of its secrets and the way to dbt Cloud; every family of questions takes it first.
+
+    `accepted` wakes whoever stores what the SDK sent.
+    """
 
     settings: Settings
     store: Store
@@ -39,6 +43,7 @@ class Observatory:
     random: Callable[[], float] = chances.random
     traffic: Traffic = field(default_factory=Traffic)
     lineage: LineageMemory = field(default_factory=LineageMemory)
+    accepted: threading.Event = field(default_factory=threading.Event)
 
     def client(self, account: Account) -> Client:
         """Give a client for an account, on the budget that all processes share.

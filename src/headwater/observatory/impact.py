@@ -32,7 +32,7 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
 def read_impact(tx: Connection, found: FoundNode, now: datetime, *, with_ephemeral: bool = False) -> ImpactReport:
     """Read all that is made from a node that was found."""
     reached = found.estate.lineage.downstream(found.address)
-    exposures = _list_exposures(tx, found.estate, reached)
+    exposures = list_exposures(tx, found.estate, reached)
     owners = list_owners(tx, found.estate, reached)
     hidden = tuple(address for address in reached if found.estate.lineage.is_ephemeral(address))
     shown = reached if with_ephemeral else tuple(address for address in reached if address not in set(hidden))
@@ -117,7 +117,8 @@ def dotted(relation: Relation) -> str:
     return ".".join(part for part in (relation.database, relation.schema, relation.identifier) if part)
 
 
-def _list_exposures(tx: Connection, estate: Estate, addresses: Iterable[NodeAddress]) -> tuple[ExposureSummary, ...]:
+def list_exposures(tx: Connection, estate: Estate, addresses: Iterable[NodeAddress]) -> tuple[ExposureSummary, ...]:
+    """List the exposures among some nodes, with their owners."""
     return tuple(
         ExposureSummary(
             unique_id=node.unique_id,

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from headwater.analysis.causes import explain
-from headwater.analysis.missed import explain_missed
-from headwater.analysis.roots import each_upstream, find_roots
-from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, judge, streak_start
+from headwater.analysis.chains import build_chains
+from headwater.analysis.paths import find_path
+from headwater.analysis.roots import each_upstream
+from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, judge
 from headwater.errors import NotKnown
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
-from headwater.model.run import RunStatus
-from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
-from headwater.observatory.evidence import TESTS, Graph, graph_of, read_facts, read_failure, read_latest
-from headwater.observatory.lineage import Estate, Held, scope_of
-from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, list_run_invocation_keys
-from headwater.store.run_queries import list_run_steps
+from headwater.model.verdict import Cause, CauseKind, NodeState, Step, Verdict
+from headwater.observatory.cause_reports import name_subject
+from headwater.observatory.evidence import TESTS, graph_of, read_facts, read_latest
+from headwater.observatory.explaining import (
+    MOST_EVIDENCE,
+    Inquiry,
+    explain_build,
+    explain_late,
+    explain_outcome,
+    explain_source,
+    read_bad,
+)
+from headwater.observatory.lineage import Estate, scope_of
+from headwater.observatory.upstream_judging import SEEN_THROUGH, late_jobs, look_across, look_upstream
+from headwater.store.chain_queries import list_attempts
 
 _MOST_CAUSES = 12
-_MOST_EVIDENCE = 4
-_MOST_ROOTS = 20
 _FARTHEST = 3
 """How many projects a cause is followed through."""
 
-_BUILT = frozenset({"model", "seed", "snapshot", "function"})
-_SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
-
-
-@dataclass(frozen=True, slots=True)
-class _Upstream:
-    """Something bad above a node, and since when."""
-
-    outcome: Outcome
-    since: datetime
+_LATE_AT_MOST = 0.66
+_REMEMBERED = timedelta(days=3)
+_LOOKED_BACK = 10
 
 
 def give_verdict(
@@ -52,244 +52,140 @@ def give_verdict(
     held = estate.held.get(scope_of(address))
     if held is None or address.unique_id not in held.rows:
         raise NotKnown(f"{address.unique_id} is in no manifest of its environment that held then.")
-    graph = graph_of(held)
-    facts = read_facts(tx, graph, address.unique_id, now)
+    inquiry = Inquiry(tx, estate, graph_of(held), now)
+    facts = read_facts(tx, inquiry.graph, address.unique_id, now)
     judgement = judge(facts, now)
-    if judgement.state in _SEEN_THROUGH and facts.resource_type not in TESTS:
-        seen = _look_upstream(tx, graph, facts, judgement, now) or _look_across(
-            tx, estate, held, facts, judgement, now, farthest
-        )
-        if seen is not None:
-            return seen
+    if judgement.state in SEEN_THROUGH and facts.resource_type not in TESTS:
+        worse = look_upstream(inquiry, facts, judgement)
+        if worse is None and farthest > 0:
+            worse = look_across(
+                inquiry, facts, judgement,
+                lambda owner: give_verdict(tx, estate, owner, now, farthest=farthest - 1),
+            )  # fmt: skip
+        if worse is not None:
+            return _verdict(inquiry, facts, worse.judgement, worse.causes, worse.through)
         if facts.resource_type in DESCRIBED:
-            judgement = _judge_described(tx, graph, facts, now)
-    causes = _find_causes(tx, graph, facts, judgement)
-    return _verdict(address.unique_id, judgement, causes)
+            judgement = _judge_described(inquiry, facts)
+    return _verdict(inquiry, facts, judgement, _find_causes(inquiry, facts, judgement))
 
 
-def _verdict(unique_id: str, judgement: Judgement, causes: Iterable[Cause]) -> Verdict:
+def _verdict(
+    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, causes: Iterable[Cause], through: Verdict | None = None
+) -> Verdict:
+    ranked = rank_causes(causes)
     return Verdict(
-        unique_id=unique_id,
+        unique_id=facts.unique_id,
         state=judgement.state,
         reason=judgement.reason,
         since=judgement.since,
         last_good_at=judgement.last_good_at,
-        causes=_ranked(causes),
+        causes=ranked,
+        path=_read_path(inquiry, facts.unique_id, ranked[0], through) if ranked else (),
+        past=_say_past(inquiry, facts.outcomes) if judgement.state in SEEN_THROUGH else None,
     )
 
 
-def _ranked(causes: Iterable[Cause]) -> tuple[Cause, ...]:
+def rank_causes(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     """Put the likeliest first; the same cause of several failures is one, with the evidence of all."""
-    merged: dict[tuple[CauseKind, str | None, int | None], Cause] = {}
+    merged: dict[tuple[CauseKind, str | None, int | None, str | None], Cause] = {}
     for cause in causes:
-        key = (cause.kind, cause.unique_id, None if cause.unique_id else cause.run_id)
+        key = (cause.kind, cause.unique_id, None if cause.unique_id else cause.run_id, cause.about)
         known = merged.get(key)
         if known is None:
             merged[key] = cause
             continue
         better, other = sorted((known, cause), key=lambda found: -found.confidence)
-        evidence = tuple(dict.fromkeys((*better.evidence, *other.evidence)))[:_MOST_EVIDENCE]
+        evidence = tuple(dict.fromkeys((*better.evidence, *other.evidence)))[:MOST_EVIDENCE]
         merged[key] = replace(better, evidence=evidence)
     return tuple(sorted(merged.values(), key=lambda cause: -cause.confidence))[:_MOST_CAUSES]
 
 
-def _find_causes(tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement) -> list[Cause]:
-    if judgement.state is NodeState.LATE:
-        return _explain_late(tx, graph, facts, judgement)
+def _find_causes(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> list[Cause]:
+    if judgement.state is NodeState.LATE and facts.job is not None:
+        return explain_late(inquiry, facts.unique_id, facts.job, judgement)
     if judgement.state is NodeState.STALE or (judgement.state is NodeState.MISSING and judgement.decided_by):
-        return [_explain_source(judgement)]
+        return [explain_source(judgement)]
+    if judgement.state is NodeState.ANOMALOUS:
+        builds = [outcome for outcome in facts.outcomes if outcome.status == "success"]
+        return explain_build(inquiry, builds[0], builds[1])
     if judgement.state in {NodeState.FAILED, NodeState.SKIPPED, NodeState.TEST_FAILING}:
-        return [cause for outcome in judgement.decided_by for cause in _explain_outcome(tx, graph, outcome)]
+        found = [cause for outcome in judgement.decided_by for cause in explain_outcome(inquiry, outcome)]
+        tests = [outcome for outcome in judgement.decided_by if outcome.status == "fail"]
+        return found + [cause for outcome in tests[:1] for cause in _explain_old_data(inquiry, outcome)]
     return []
 
 
-def _explain_outcome(tx: Connection, graph: Graph, outcome: Outcome) -> list[Cause]:
-    """Explain one bad outcome by the first failures above it in its run."""
-    in_run = _read_bad(tx, graph, outcome)
-    roots = find_roots(outcome.unique_id, in_run, graph.parents)
-    if not roots and outcome.status == "skipped":
-        return [_explain_skip(outcome, in_run)]
-    causes: list[Cause] = []
-    for root in (roots or (outcome,))[:_MOST_ROOTS]:
-        if root.unique_id not in graph.nodes:
-            continue
-        found = explain(read_failure(tx, graph, root, in_run))
-        causes += found if root.unique_id == outcome.unique_id else _led_by(outcome, root, found)
-    return causes
-
-
-def _led_by(outcome: Outcome, root: Outcome, causes: Sequence[Cause]) -> list[Cause]:
-    how = "was skipped" if outcome.status == "skipped" else "failed"
-    run = f" in run {root.run_id}" if root.run_id is not None else ""
-    lead = f"{short_name(outcome.unique_id)} {how} because {short_name(root.unique_id)}, upstream, failed{run}."
-    return [replace(cause, evidence=(lead, *cause.evidence)[:_MOST_EVIDENCE]) for cause in causes]
-
-
-def _read_bad(tx: Connection, graph: Graph, outcome: Outcome) -> dict[str, Outcome]:
-    account_key = graph.scope.account_key
-    keys = (
-        (outcome.invocation_key,) if outcome.run_id is None
-        else list_run_invocation_keys(tx, account_key, outcome.run_id)
-    )  # fmt: skip
-    return list_bad_outcomes(tx, account_key, keys)
-
-
-def _explain_skip(outcome: Outcome, in_run: dict[str, Outcome]) -> Cause:
-    """A node is skipped without a failure above it where the run was cancelled, or was to stop at the first failure."""
-    run_id = outcome.run_id
-    failed = [other for other in in_run.values() if other.is_failed]
-    if failed:
-        first = min(failed, key=lambda other: (other.at, other.unique_id))
-        said = f"{short_name(first.unique_id)} failed first, and dbt did not go on; nothing above this node failed."
-        return Cause(
-            kind=CauseKind.NODE_FAILED, confidence=0.6, unique_id=first.unique_id, run_id=run_id, since=first.at,
-            evidence=(said,),
-        )  # fmt: skip
-    said = f"Run {run_id} ended before dbt came to this node." if run_id else "dbt ended before it came to this node."
-    return Cause(kind=CauseKind.RUN_CANCELLED, confidence=0.7, run_id=run_id, since=outcome.at, evidence=(said,))
-
-
-def _explain_source(judgement: Judgement) -> Cause:
-    (outcome,) = judgement.decided_by
-    is_missing = judgement.state is NodeState.MISSING
-    newest = f" Its newest row is of {outcome.max_loaded_at:%Y-%m-%d %H:%M} UTC." if outcome.max_loaded_at else ""
-    told = f" {outcome.message}" if is_missing and outcome.message else newest
-    return Cause(
-        kind=CauseKind.SOURCE_MISSING if is_missing else CauseKind.SOURCE_STALE,
-        confidence=0.95,
-        unique_id=outcome.unique_id,
-        run_id=outcome.run_id,
-        since=judgement.since,
-        evidence=(f"{judgement.reason}{told}",),
-    )
-
-
-def _explain_late(tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement) -> list[Cause]:
-    assert facts.job is not None  # noqa: S101  only a node with a job is judged late
-    account_key = graph.scope.account_key
-    if judgement.runs and judgement.runs[0].status is RunStatus.ERROR:
-        run = judgement.runs[0]
-        bad = list_bad_outcomes(tx, account_key, list_run_invocation_keys(tx, account_key, run.run_id))
-        failures = [found for found in bad.values() if found.is_failed and found.unique_id in graph.nodes]
-        if failures:
-            roots = [found for found in failures if find_roots(found.unique_id, bad, graph.parents) == (found,)]
-            lead = f"Run {run.run_id} of {facts.job.name} stopped before it came to {short_name(facts.unique_id)}."
-            return [
-                replace(cause, evidence=(lead, *cause.evidence)[:_MOST_EVIDENCE])
-                for root in (roots or failures)[:_MOST_ROOTS]
-                for cause in explain(read_failure(tx, graph, root, bad))
-            ]
-        with_steps = replace(run, steps=tuple(list_run_steps(tx, account_key, run.run_id)))
-        judgement = replace(judgement, runs=(with_steps, *judgement.runs[1:]))
-    return [explain_missed(judgement, facts.job)]
-
-
-def _look_upstream(
-    tx: Connection, graph: Graph, facts: NodeFacts, judgement: Judgement, now: datetime
-) -> Verdict | None:
-    """Judge a node that is well by itself by what it was built from; None where that is well too."""
-    upstream = list(each_upstream(facts.unique_id, graph.parents))
-    tests = {test for other in upstream for test in graph.readers.get(other, ())}
-    stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
-    latest = read_latest(tx, graph, [*upstream, *stopped], now)
-    bad = _each_reached(tx, graph, facts, latest, now)
-    roots = [found for found in bad if not _has_bad_above(found, bad, graph)]
-    if not roots:
-        return None
-    causes = [
-        replace(cause, evidence=(_built_on(facts, found), *cause.evidence)[:_MOST_EVIDENCE])
-        for found in roots[:_MOST_ROOTS]
-        for cause in _explain_upstream(tx, graph, found)
+def _explain_old_data(inquiry: Inquiry, test: Outcome) -> list[Cause]:
+    """A test may fail because a job that builds what it reads was late."""
+    upstream = list(each_upstream(test.unique_id, inquiry.graph.parents))
+    latest = read_latest(inquiry.tx, inquiry.graph, upstream, test.at)
+    late = late_jobs(replace(inquiry, now=test.at), upstream, latest, test.job_id, dict.fromkeys(upstream, test.at))
+    return [
+        replace(cause, confidence=min(cause.confidence, _LATE_AT_MOST), failed=test.unique_id)
+        for _, causes in late
+        for cause in causes
     ]
-    return _verdict(facts.unique_id, _worsen(judgement, bad), causes)
 
 
-def _each_reached(
-    tx: Connection, graph: Graph, facts: NodeFacts, latest: dict[str, Outcome], now: datetime
-) -> list[_Upstream]:
-    """Give what is bad upstream since before the node was built: what turned bad later is not in it."""
-    built_at = _built_at(facts)
-    found = []
-    for outcome in latest.values():
-        if outcome.is_good:
-            continue
-        history = list_outcomes(tx, graph.scope.account_key, graph.nodes[outcome.unique_id].node_key, now)
-        since = streak_start(history).at if history and not history[0].is_good else outcome.at
-        if built_at is None or since <= built_at:
-            found.append(_Upstream(outcome, since))
-    return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
-
-
-def _has_bad_above(found: _Upstream, bad: Sequence[_Upstream], graph: Graph) -> bool:
-    """Whether something failed further upstream, so that this is its symptom; skipped nodes always are one."""
-    if found.outcome.status == "skipped":
-        return any(other.outcome.is_failed for other in bad)
-    above = set(each_upstream(found.outcome.unique_id, graph.parents))
-    return any(
-        other.outcome.unique_id in above and other.outcome.is_failed and other.since <= found.since for other in bad
-    )
-
-
-def _explain_upstream(tx: Connection, graph: Graph, found: _Upstream) -> list[Cause]:
-    row = graph.nodes[found.outcome.unique_id]
-    if row.resource_type == "source":
-        state = NodeState.STALE if found.outcome.status == "error" else NodeState.MISSING
-        said = f"The source {short_name(row.unique_id)} failed its freshness check."
-        return [_explain_source(Judgement(state=state, reason=said, since=found.since, decided_by=(found.outcome,)))]
-    return _explain_outcome(tx, graph, found.outcome)
-
-
-def _built_on(facts: NodeFacts, found: _Upstream) -> str:
-    how = {"skipped": "was skipped", "fail": "fails"}.get(found.outcome.status, "failed")
-    since = f"{found.since:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"{short_name(facts.unique_id)} is made from {short_name(found.outcome.unique_id)}, which {how} since {since}."
-    )
-
-
-def _judge_described(tx: Connection, graph: Graph, facts: NodeFacts, now: datetime) -> Judgement:
+def _judge_described(inquiry: Inquiry, facts: NodeFacts) -> Judgement:
     """An exposure and its like are well where all that they are made from is."""
-    latest = read_latest(tx, graph, each_upstream(facts.unique_id, graph.parents), now)
+    upstream = each_upstream(facts.unique_id, inquiry.graph.parents)
+    latest = read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now)
     if not latest:
-        return judge(facts, now)
+        return judge(facts, inquiry.now)
     reason = "All that it is made from is as it should be."
     return Judgement(state=NodeState.HEALTHY, reason=reason, last_good_at=max(found.at for found in latest.values()))
 
 
-def _worsen(judgement: Judgement, bad: Sequence[_Upstream]) -> Judgement:
-    """A node built from what failed holds old data; built from what fails its tests, data that nobody vouches for."""
-    broken = [found for found in bad if not found.outcome.unique_id.startswith(tuple(f"{kind}." for kind in TESTS))]
-    state = NodeState.STALE if broken else NodeState.WARNED
-    named = short_name((broken or bad)[0].outcome.unique_id)
-    reason = (
-        f"It was built from data that is older than it should be: {named} upstream is not as it should be."
-        if broken
-        else f"It was built from data that fails a test upstream: {named}."
+def _read_path(inquiry: Inquiry, asked: str, cause: Cause, through: Verdict | None) -> tuple[Step, ...]:
+    """Follow a node to its likeliest cause; what lies in another project is that one's own path."""
+    graph = inquiry.graph
+    if through is not None and through.path:
+        names = find_path(asked, through.unique_id, None, graph.parents, ())
+        return (*_steps(inquiry, names[:-1], {}), *through.path)
+    failed = cause.failed or asked
+    subject = cause.unique_id if cause.unique_id in graph.nodes else None
+    latest = read_latest(inquiry.tx, graph, [asked, failed], inquiry.now)
+    root = latest.get(failed) or latest.get(asked)
+    bad = read_bad(inquiry, root) if root is not None and not root.is_good else {}
+    steps = _steps(inquiry, find_path(asked, failed, subject, graph.parents, bad.keys()), bad)
+    if subject is not None:
+        return steps
+    return (*steps, Step(name=name_subject(cause), unique_id=cause.unique_id, run_id=cause.run_id))
+
+
+def _steps(inquiry: Inquiry, names: Iterable[str], bad: dict[str, Outcome]) -> tuple[Step, ...]:
+    listed = list(names)
+    latest = read_latest(inquiry.tx, inquiry.graph, listed, inquiry.now) | bad
+    return tuple(
+        Step(
+            name=short_name(name),
+            unique_id=name,
+            status=latest[name].status if name in latest else None,
+            run_id=latest[name].run_id if name in latest else None,
+        )
+        for name in listed
     )
-    return replace(judgement, state=state, reason=reason, since=(broken or bad)[0].since)
 
 
-def _look_across(
-    tx: Connection, estate: Estate, held: Held, facts: NodeFacts, judgement: Judgement, now: datetime, farthest: int
-) -> Verdict | None:
-    """Ask the projects that own what this node is made from and its own project only imports."""
-    if farthest <= 0:
+def _say_past(inquiry: Inquiry, outcomes: tuple[Outcome, ...]) -> str | None:
+    """Say of a node that is well how it was bad before, and whether another try of that run repaired it."""
+    recent = [outcome for outcome in outcomes[:_LOOKED_BACK] if inquiry.now - outcome.at <= _REMEMBERED]
+    place = next((place for place, outcome in enumerate(recent) if not outcome.is_good), 0)
+    if place == 0:
         return None
-    built_at = _built_at(facts)
-    parents = {unique_id: row.parents for unique_id, row in held.rows.items()}
-    for other in each_upstream(facts.unique_id, parents):
-        owner = estate.stands_for.get(held.address(other))
-        if owner is None or estate.row(owner) is None:
-            continue
-        found = give_verdict(tx, estate, owner, now, farthest=farthest - 1)
-        if found.state in _SEEN_THROUGH or (built_at and found.since and found.since > built_at):
-            continue
-        reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
-        worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
-        return _verdict(facts.unique_id, worse, found.causes)
-    return None
+    bad, good = recent[place], recent[place - 1]
+    how = "was skipped" if bad.status == "skipped" else "failed"
+    said = f"It {how} at {bad.at:%Y-%m-%d %H:%M} UTC"
+    if bad.run_id is None or good.run_id is None:
+        return f"{said} and was good again at {good.at:%Y-%m-%d %H:%M} UTC."
+    by = "the retry" if _is_same_work(inquiry, bad.run_id, good.run_id) else "a later run"
+    if bad.run_id == good.run_id:
+        return f"{said} in run {bad.run_id} and was good at its next try in that run."
+    return f"{said} in run {bad.run_id} and was repaired by {by}, run {good.run_id}."
 
 
-def _built_at(facts: NodeFacts) -> datetime | None:
-    """Give when a node's table was last written; None for what has no builds, such as an exposure."""
-    return facts.outcomes[0].at if facts.outcomes and facts.resource_type in _BUILT else None
+def _is_same_work(inquiry: Inquiry, one: int, other: int) -> bool:
+    account_key = inquiry.graph.scope.account_key
+    attempts = [placed.attempt for placed in list_attempts(inquiry.tx, [(account_key, other)])]
+    return any({one, other} <= set(chain.run_ids) for chain in build_chains(attempts))

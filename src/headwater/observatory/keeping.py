@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from headwater.observatory.holder import Observatory
 from headwater.store.accounts import list_accounts
+from headwater.store.inbox import delete_bodies_before
 from headwater.store.retention import delete_before
 from headwater.store.webhooks import delete_events_before
 
@@ -13,17 +14,21 @@ _AT_ONCE = 200
 _EVENTS_KEPT = timedelta(days=2)
 """dbt Cloud repeats a delivery for some hours; one that is repeated later only lets its run be read again."""
 
+_BODIES_KEPT = timedelta(days=30)
+"""What could not be stored for a month will not be, whatever is put right meanwhile."""
+
 
 def delete_expired(observatory: Observatory) -> int:
-    """Delete finished runs older than `retention.runs_days`, and old announcements; gives how many runs.
+    """Delete finished runs older than `retention.runs_days`, old announcements and what could never be stored.
 
-    What is left is told to the database's planner.
+    Gives how many runs; what is left is told to the database's planner.
     """
     before = observatory.store.now() - timedelta(days=observatory.settings.retention.runs_days)
     with observatory.store.read() as tx:
         accounts = list_accounts(tx)
     with observatory.store.write() as tx:
         delete_events_before(tx, observatory.store.now() - _EVENTS_KEPT)
+        delete_bodies_before(tx, observatory.store.now() - _BODIES_KEPT)
     total = 0
     for account in accounts:
         while True:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.model.incident import IncidentState
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
+from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.reports import AccountSummary
 from headwater.store.accounts import list_accounts as list_stored_accounts
 from headwater.store.accounts import read_revisions
+from headwater.store.incidents import count_open
 from headwater.store.inventory import list_account_jobs, list_projects
 from headwater.store.run_counts import list_run_totals
 from headwater.store.run_queries import list_changed_runs
 from headwater.store.runs import count_artifacts
+
+_GOING_ON = (IncidentState.OPEN, IncidentState.ACKNOWLEDGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,21 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsReport:
-    """Everything that can be read at a moment; `artifacts` counts by account and state, `runs` by job and status."""
+    """Everything that can be read at a moment; `artifacts` counts by account and state, `runs` by job and status,
+    `incidents` those that go on by account and state.
+    """
 
     accounts: tuple[AccountSummary, ...]
     runs: Mapping[tuple[JobPlace, str], int]
     artifacts: Mapping[tuple[str, str], int]
     requests: Mapping[tuple[str, str, str], int]
+    incidents: Mapping[tuple[str, str], int]
+    inbox: InboxReport = field(default_factory=InboxReport)
 
 
 def read_metrics(observatory: Observatory) -> MetricsReport:
     """Read what can be read at this moment."""
-    accounts = list_accounts(observatory).accounts
+    listed = list_accounts(observatory)
     runs: Counter[tuple[JobPlace, str]] = Counter()
     with observatory.store.read() as tx:
         names = {account.account_key: account.name for account in list_stored_accounts(tx)}
@@ -60,8 +69,17 @@ def read_metrics(observatory: Observatory) -> MetricsReport:
         for total in list_run_totals(tx):
             unnamed = JobPlace(names[total.account_key], "", str(total.job_id or ""))
             runs[places.get((total.account_key, total.job_id), unnamed), str(total.status)] += total.runs
+        incidents = {(name, str(state)): 0 for name in names.values() for state in _GOING_ON}
+        incidents |= {(names[key], state): count for (key, state), count in count_open(tx).items()}
         artifacts = {(names[key], state): count for (key, state), count in count_artifacts(tx).items()}
-    return MetricsReport(accounts=accounts, runs=runs, artifacts=artifacts, requests=observatory.traffic.counts())
+    return MetricsReport(
+        accounts=listed.accounts,
+        runs=runs,
+        artifacts=artifacts,
+        requests=observatory.traffic.counts(),
+        incidents=incidents,
+        inbox=listed.inbox,
+    )
 
 
 def read_revisions_now(observatory: Observatory) -> dict[int, int]:

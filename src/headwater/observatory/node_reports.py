@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from headwater.observatory.provenance_reports import BuildSummary, DataAsOfSummary
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerSummary:
@@ -161,6 +163,8 @@ class NodeReport(NodeSummary):
     tests: tuple[NodeTest, ...]
     jobs: tuple[NodeJob, ...]
     executions: tuple[NodeExecution, ...]
+    builds: tuple[BuildSummary, ...]
+    data_as_of: DataAsOfSummary | None
     version_changes: tuple[VersionChange, ...]
     notes: tuple[str, ...]
     as_of: datetime

@@ -26,6 +26,7 @@ from headwater.observatory.node_reports import (
     NodeTest,
     VersionChange,
 )
+from headwater.observatory.provenance import list_builds, read_provenance, summarise_data_as_of
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.observatory.runs import seconds
 from headwater.observatory.sentences import say_span
@@ -66,6 +67,11 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         contacts = list_owners(tx, found.estate, (found.address,))
         catalog = list_catalog_history(tx, held.place.account_key, row.node_key)
         changes = _list_version_changes(tx, found)
+        as_of = observatory.store.now()
+        moment = found.moment.at or as_of
+        provenance = read_provenance(tx, found.estate, found.address, moment)
+        data_as_of = summarise_data_as_of(provenance.data_as_of(found.address, moment), found.address)
+        builds = list_builds(tx, found.estate, provenance, found.address, moment)
     summary = summarise_node(held, row)
     own = {name: getattr(summary, name) for name in NodeSummary.__dataclass_fields__}
     return NodeReport(
@@ -91,9 +97,11 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         tests=tests,
         jobs=_count_jobs(results),
         executions=tuple(map(_execution, results[:_LAST])),
+        builds=builds,
+        data_as_of=data_as_of,
         version_changes=changes,
         notes=list_notes(found, ()),
-        as_of=observatory.store.now(),
+        as_of=as_of,
     )
 
 

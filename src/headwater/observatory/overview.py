@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from headwater.model.run import RunStatus
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
+from headwater.observatory.incidents import IncidentQuestion, list_incidents
 from headwater.observatory.reports import OverviewReport, RunBar, StoreSummary
 from headwater.observatory.runs import summarise_all
 from headwater.observatory.sentences import describe_overview
@@ -18,12 +19,14 @@ from headwater.store.run_counts import count_runs, count_stored
 from headwater.store.run_queries import RunFilter, list_runs
 
 _SHOWN = 8
+_INCIDENTS_SHOWN = 5
 _OPEN = tuple(status for status in RunStatus if not status.is_finished and status is not RunStatus.UNKNOWN)
 
 
 def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
     """Get the first page: runs of the last days over time by status, accounts, what runs now, what failed last."""
     accounts = list_accounts(observatory).accounts
+    incidents = list_incidents(observatory, IncidentQuestion(), limit=_INCIDENTS_SHOWN)
     now = observatory.store.now()
     step = _bucket(days)
     since = _floor(now - timedelta(days=days), step) + (step if days > 1 else timedelta())
@@ -37,13 +40,17 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         totals[str(count.status)] += count.runs
     return OverviewReport(
         sentence=describe_overview(
-            accounts, sum(row.failures_24h for row in accounts), sum(row.runs_24h for row in accounts)
+            accounts,
+            sum(row.failures_24h for row in accounts),
+            sum(row.runs_24h for row in accounts),
+            incidents.open + incidents.acknowledged,
         ),
         days=days,
         bucket_seconds=int(step.total_seconds()),
         bars=_bars(counts, since, now, step),
         runs_by_status=dict(totals),
         accounts=accounts,
+        incidents=incidents,
         in_progress=listed[0],
         failures=listed[1],
         revision=get_revision(observatory),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.analysis.matching import Found
 from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Relation, local_name
@@ -15,6 +16,7 @@ from headwater.observatory.environments import Choice, choose_places, list_asked
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
 from headwater.observatory.runs import find_run_account
+from headwater.observatory.table_references import find_said, find_table
 from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.lineage import list_places
@@ -24,6 +26,7 @@ from headwater.store.writing import Scope
 
 _BUILT = frozenset({"model", "seed", "snapshot", "source", "function"})
 _MOST_CANDIDATES = 20
+_MOST_NEAR = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +66,10 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
     places, moment = _read_question(observatory, tx, asked)
     shelf = Shelf(tx, moment, observatory.lineage)
     choices = choose_places(places, asked.project, asked.environment)
-    candidates = [(choice, held, row) for choice in choices for held, row in _look_in(shelf, choice.place, asked.ref)]
-    candidates = _without_imported(_best(candidates, asked.ref))
+    looked = [(choice, held) for choice in choices if (held := shelf.find(choice.place)) is not None]
+    candidates = _find_candidates(tx, asked.ref, looked)
     if not candidates:
-        raise _not_known(shelf, asked, places, choices)
+        raise _not_known(shelf, asked, places, looked)
     if len(candidates) > 1:
         named = [_say_candidate(held.place, row) for _, held, row in candidates]
         raise Ambiguous(
@@ -155,12 +158,30 @@ def read_run_moment(tx: Connection, account_key: int, run_id: int) -> tuple[Scop
     return scope, Moment(at=at, pinned={scope: last.manifest_key}, notes=(note,) if several else ())
 
 
-def _look_in(shelf: Shelf, place: PlaceRow, ref: str) -> list[tuple[Held, LineageRow]]:
-    held = shelf.find(place)
-    return [] if held is None else [(held, row) for row in match_reference(ref, held.rows.values())]
-
-
+_Looked = Sequence[tuple[Choice, Held]]
 _Candidate = tuple[Choice, Held, LineageRow]
+
+
+def _find_candidates(tx: Connection, ref: str, looked: _Looked) -> list[_Candidate]:
+    """Find what a reference may mean: what a person said it is, else nodes and tables called so, else tables by
+    how their warehouse quotes and folds names.
+    """
+    places = [held for _, held in looked]
+    said = _of_table(find_said(tx, ref, places), looked)
+    if said:
+        return said
+    named = [(choice, held, row) for choice, held in looked for row in match_reference(ref, held.rows.values())]
+    return _without_imported(_best(named, ref)) or _of_table(find_table(ref, places), looked)
+
+
+def _of_table(found: Found, looked: _Looked) -> list[_Candidate]:
+    """Give the nodes of the best matches, with why they match in the sentence."""
+    best = [match for match in found.matches if match.confidence == found.matches[0].confidence]
+    placed = [(*looked[match.node.place], match) for match in best]
+    return [
+        (replace(choice, sentence=f"{choice.sentence} {match.reason}"), held, held.rows[match.node.unique_id])
+        for choice, held, match in placed
+    ]
 
 
 def _best(candidates: list[_Candidate], ref: str) -> list[_Candidate]:
@@ -207,18 +228,22 @@ def _found(shelf: Shelf, choice: Choice, held: Held, row: LineageRow) -> FoundNo
     )
 
 
-def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], choices: Sequence[Choice]) -> NotKnown:
+def _not_known(shelf: Shelf, asked: NodeQuestion, places: Sequence[PlaceRow], looked: _Looked) -> NotKnown:
     message = f"There is no node {say_short(asked.ref)}."
     if not places:
         return NotKnown(message, hint="No lineage is stored yet; it comes with a run's manifest.")
-    looked = {choice.place.scope for choice in choices}
-    if not any(shelf.find(choice.place) for choice in choices):
+    if not looked:
         return NotKnown(message, hint="No manifest is known of that time or place.")
-    elsewhere = [place for place in places if place.scope not in looked and _look_in(shelf, place, asked.ref)]
+    scopes = {held.place.scope for _, held in looked}
+    others = [held for place in places if place.scope not in scopes and (held := shelf.find(place)) is not None]
+    elsewhere = [say_place(held.place) for held in others if match_reference(asked.ref, held.rows.values())]
     if elsewhere:
-        return NotKnown(message, hint=f"It is known elsewhere: {', '.join(say_place(place) for place in elsewhere)}.")
+        return NotKnown(message, hint=f"It is known elsewhere: {', '.join(elsewhere)}.")
     if shelf.moment != Moment():
         return NotKnown(message, hint="It was not in the lineage then; ask without a time or a run.")
+    near = [near.node.unique_id for near in find_table(asked.ref, [held for _, held in looked]).near[:_MOST_NEAR]]
+    if near:
+        return NotKnown(message, hint=f"Near it: {', '.join(near)}.")
     return NotKnown(message, hint="'headwater catalog --text WORD' looks for nodes by a part of their name.")
 
 

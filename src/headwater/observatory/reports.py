@@ -6,9 +6,12 @@ the JSON, so spans are numbers that say `_seconds`; times are aware UTC datetime
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from headwater.observatory.cause_reports import RunCauseSummary
+from headwater.observatory.inbox_reports import InboxReport
+from headwater.observatory.incident_reports import IncidentsReport
 from headwater.observatory.node_reports import ChangesReport
 
 
@@ -54,10 +57,11 @@ class AccountSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsReport:
-    """Every account."""
+    """Every account, and what is still to be stored under one of them."""
 
     accounts: tuple[AccountSummary, ...]
     as_of: datetime
+    inbox: InboxReport = field(default_factory=InboxReport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +230,10 @@ class AmendmentSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport(RunSummary):
-    """A run, whole. `critical_path` lists the executions that decided how long it took, first to last."""
+    """A run, whole. `critical_path` lists the executions that decided how long it took, first to last.
+
+    `causes` groups what failed by what caused it, what reaches the most first.
+    """
 
     sentence: str
     status_message: str | None
@@ -251,6 +258,7 @@ class RunReport(RunSummary):
     is_complete: bool
     as_of: datetime
     changes: ChangesReport | None = None
+    causes: tuple[RunCauseSummary, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +271,7 @@ class RunBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewReport:
-    """The first page: whether to worry, runs over time, accounts, what runs now, what failed last."""
+    """The first page: whether to worry, incidents, runs over time, accounts, what runs now, what failed last."""
 
     sentence: str
     days: int
@@ -271,6 +279,7 @@ class OverviewReport:
     bars: tuple[RunBar, ...]
     runs_by_status: dict[str, int]
     accounts: tuple[AccountSummary, ...]
+    incidents: IncidentsReport
     in_progress: tuple[RunSummary, ...]
     failures: tuple[RunSummary, ...]
     revision: int
@@ -293,7 +302,7 @@ class SyncReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveReport:
-    """What was received from the SDK: a run, or the invocations of a target folder.
+    """What was stored of what the SDK sent: a run, or the invocations of a target folder.
 
     `run_id` is null where those belong to no run, or to several.
     """

@@ -32,6 +32,7 @@ from headwater.observatory.reports import (
     RunSummary,
     StepSummary,
 )
+from headwater.observatory.run_causes import read_run_causes
 from headwater.observatory.sentences import describe_run
 from headwater.store import run_queries
 from headwater.store.accounts import get_account as get_stored_account
@@ -85,10 +86,11 @@ def get_run(observatory: Observatory, account: str | None, run_id: int, against:
             parents |= list_parents(tx, account_key, manifest_key, (row.node_key for row in detail.executions))
         chain = find_chains(tx, (detail.row,))[account_key, run_id]
         account_row = get_stored_account(tx, account_key)
+        causes = read_run_causes(observatory, tx, detail)
         changes = find_changes(tx, account_key, detail.row.run, against) if detail.row.run.is_finished else None
     path, now = _critical(detail.executions, parents), observatory.store.now()
     report = _report(detail, path, chain, now, is_followed=account_row.has_token and not account_row.is_paused)
-    return replace(report, changes=changes)
+    return replace(report, changes=changes, causes=causes)
 
 
 def summarise_all(tx: Connection, rows: Sequence[RunRow]) -> tuple[RunSummary, ...]:

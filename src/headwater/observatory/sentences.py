@@ -34,7 +34,7 @@ def describe_run(detail: RunDetail, now: datetime) -> str:
     return f"{job} is {run.status} and has been waiting for {_said(waiting)}."
 
 
-def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, runs_24h: int) -> str:
+def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, runs_24h: int, incidents: int = 0) -> str:
     """Say in one sentence whether to worry."""
     if not accounts:
         return "No account is connected yet."
@@ -43,6 +43,9 @@ def describe_overview(accounts: Sequence[AccountSummary], failures_24h: int, run
         first = trouble[0]
         others = f" So do {len(trouble) - 1} other accounts." if len(trouble) > 1 else ""
         return f"{first.account} needs attention: {first.sentence}{others}"
+    if incidents:
+        said = "1 incident goes on" if incidents == 1 else f"{incidents:,} incidents go on"
+        return f"{said}. {failures_24h} of {runs_24h} runs failed in the last 24 hours."
     if failures_24h:
         return f"{failures_24h} of {runs_24h} runs failed in the last 24 hours."
     return f"All {runs_24h} runs of the last 24 hours went well." if runs_24h else "No run in the last 24 hours."

@@ -14,6 +14,7 @@ from itertools import islice
 
 from headwater.errors import AccessDenied, DbtCloudError, HeadwaterError, Stopping, StoreError, TokenRejected, WrongUse
 from headwater.model.account import AccountStatus
+from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import SyncReport
 from headwater.store.accounts import list_accounts, save_connection
@@ -55,16 +56,20 @@ def sync_accounts(
     names = (_get_unpaused(observatory, account),) if account else list_followed(observatory)
     began = observatory.store.now()
     total, requests, faults = PassReport(), 0, []
+    synced = []
     for name in names:
         if days is not None:
             widen(observatory, name, days)
         before = observatory.traffic.total(name)[0]
         try:
             total += _sync_whole(observatory, name, progress)
+            synced.append(name)
         except HeadwaterError as error:
             faults.append(f"{name}: {error}")
         requests += observatory.traffic.total(name)[0] - before
     observatory.store.update_statistics()
+    for name in synced:
+        evaluate_account(observatory, get_account(observatory, name).account_key)
     return SyncReport(
         accounts=len(names),
         accounts_failed=len(faults),
@@ -84,12 +89,18 @@ def _get_unpaused(observatory: Observatory, name: str) -> str:
 
 
 def make_pass(observatory: Observatory, name: str) -> PassReport:
-    """Make one pass over an account and note how it went.
+    """Make one pass over an account, note how it went, and evaluate what it brought for incidents.
 
     Raises:
         DbtCloudError, StoreError, SecretUnavailable: after noting why the account cannot be followed.
         WrongUse: another process syncs the account at the moment.
     """
+    report = _copy(observatory, name)
+    evaluate_account(observatory, get_account(observatory, name).account_key, has_more=report.has_more)
+    return report
+
+
+def _copy(observatory: Observatory, name: str) -> PassReport:
     account = get_account(observatory, name)
     with (
         _claimed(observatory, account, "sync"),
@@ -136,7 +147,7 @@ def widen(observatory: Observatory, name: str, days: int) -> None:
 def _sync_whole(observatory: Observatory, name: str, progress: Progress | None) -> PassReport:
     total = PassReport(has_more=True)
     while total.has_more:
-        total += make_pass(observatory, name)
+        total += _copy(observatory, name)
         if progress is not None:
             progress(name, total)
     return total

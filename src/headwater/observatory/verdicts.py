@@ -5,42 +5,84 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
+from headwater.model.account import Job
+from headwater.model.consequence import Consequences, Origin, Suffering
 from headwater.model.node import short_name
-from headwater.model.verdict import Cause, Verdict
+from headwater.model.verdict import NodeState, Verdict
+from headwater.observatory.cause_reports import (
+    CauseSummary,
+    PathStep,
+    say_cause,
+    summarise_cause,
+    summarise_step,
+)
+from headwater.observatory.consequence_reports import (
+    AffectedJob,
+    AffectedSummary,
+    RerunSummary,
+    UnaffectedSummary,
+    say_spared,
+    say_suffering,
+    summarise_affected,
+    summarise_jobs,
+    summarise_rerun,
+    summarise_spared,
+)
+from headwater.observatory.consequences import list_obstacles, read_consequences
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import place_of, read_impact
 from headwater.observatory.judging import give_verdict
-from headwater.observatory.node_reports import ExposureSummary, NodePlace, OwnerSummary
-from headwater.observatory.references import NodeQuestion, find_node
+from headwater.observatory.lineage import scope_of
+from headwater.observatory.node_reports import ExposureSummary, ImpactReport, NodePlace, OwnerSummary
+from headwater.observatory.provenance import read_provenance, summarise_data_as_of
+from headwater.observatory.provenance_reports import DataAsOfSummary
+from headwater.observatory.references import FoundNode, NodeQuestion, find_node
+from headwater.store.inventory import list_account_jobs
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseSummary:
-    """A cause: its subject is the node, else the run; confidence is from 0 to 1, evidence in sentences."""
-
-    kind: str
-    subject: str
-    unique_id: str | None
-    run_id: int | None
-    confidence: float
-    since: datetime | None
-    evidence: tuple[str, ...]
+_SUFFERING = {
+    NodeState.FAILED: Suffering.FAILED,
+    NodeState.SKIPPED: Suffering.SKIPPED,
+    NodeState.TEST_FAILING: Suffering.TEST_FAILING,
+    NodeState.STALE: Suffering.BUILT_FROM_BAD_DATA,
+    NodeState.LATE: Suffering.NOT_REBUILT,
+    NodeState.MISSING: Suffering.STALE,
+}
+"""What a node suffers whose cause comes to light nowhere else; other states reach nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsequencesSummary:
-    """What a node feeds: counts by resource type, exposures and owners first."""
+    """What a node feeds, and what suffers from its likeliest cause: exposures first, then what feeds the most others.
+
+    `affected` is exactly what is bad now: failed, skipped, built from bad data or not rebuilt, all over the account; so
+    it may hold what the node does not feed, and the node itself. `unaffected` lies below and was built before.
+    `tests_unvouched` were skipped or not run since.
+    """
 
     sentence: str
     downstream: tuple[str, ...]
     counts: dict[str, int]
     exposures: tuple[ExposureSummary, ...]
     owners: tuple[OwnerSummary, ...]
+    suffering: str
+    affected: tuple[AffectedSummary, ...]
+    unaffected: tuple[UnaffectedSummary, ...]
+    spared: str
+    tests_unvouched: tuple[str, ...]
+    tests_failing: tuple[str, ...]
+    jobs: tuple[AffectedJob, ...]
+    projects: tuple[str, ...]
+    rerun: RerunSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReport:
-    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches."""
+    """In what state a node is in its environment, since when, the causes, likeliest first, and what it reaches.
+
+    `path` leads from the node to the likeliest cause; `past` says how it was bad before, where it is well again.
+    """
 
     unique_id: str
     name: str
@@ -51,9 +93,12 @@ class VerdictReport:
     last_good_at: datetime | None
     place: NodePlace
     causes: tuple[CauseSummary, ...]
+    data_as_of: DataAsOfSummary | None
     consequences: ConsequencesSummary
     notes: tuple[str, ...]
     as_of: datetime
+    path: tuple[PathStep, ...] = ()
+    past: str | None = None
 
 
 def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
@@ -67,7 +112,10 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
         verdict = give_verdict(tx, found.estate, found.address, now)
+        consequences = _read_consequences(tx, found, verdict, now)
+        jobs = {job.job_id: job for job in list_account_jobs(tx, found.address.account_key)}
         impact = read_impact(tx, found, now)
+        data_as_of = read_provenance(tx, found.estate, found.address, now).data_as_of(found.address, now)
     return VerdictReport(
         unique_id=verdict.unique_id,
         name=found.row.name,
@@ -77,28 +125,53 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         since=verdict.since,
         last_good_at=verdict.last_good_at,
         place=place_of(found),
-        causes=tuple(_summarise(cause) for cause in verdict.causes),
-        consequences=ConsequencesSummary(
-            sentence=impact.sentence,
-            downstream=impact.downstream,
-            counts=impact.counts,
-            exposures=impact.exposures,
-            owners=impact.owners,
-        ),
+        causes=tuple(summarise_cause(cause) for cause in verdict.causes),
+        data_as_of=summarise_data_as_of(data_as_of, found.address),
+        consequences=_summarise_consequences(found, consequences, impact, jobs),
         notes=impact.notes,
         as_of=now,
+        path=tuple(summarise_step(step) for step in verdict.path),
+        past=verdict.past,
     )
 
 
-def _summarise(cause: Cause) -> CauseSummary:
-    return CauseSummary(
-        kind=str(cause.kind),
-        subject=short_name(cause.unique_id) if cause.unique_id else f"run {cause.run_id}",
-        unique_id=cause.unique_id,
-        run_id=cause.run_id,
-        confidence=cause.confidence,
-        since=cause.since,
-        evidence=cause.evidence,
+def _read_consequences(tx: Connection, found: FoundNode, verdict: Verdict, now: datetime) -> Consequences:
+    """Read what the likeliest cause of a bad state leads to; a node that is well makes nothing suffer."""
+    suffers = _SUFFERING.get(verdict.state)
+    if not verdict.causes:
+        return Consequences()
+    cause = verdict.causes[0]
+    itself = (
+        Origin(address=found.address, since=verdict.since or now, suffers=suffers, run_id=cause.run_id)
+        if suffers is not None
+        else None
+    )
+    return read_consequences(tx, found.estate, scope_of(found.address), cause, now, itself=itself)
+
+
+def _summarise_consequences(
+    found: FoundNode, consequences: Consequences, impact: ImpactReport, jobs: dict[int, Job]
+) -> ConsequencesSummary:
+    estate = found.estate
+    affected = summarise_affected(estate, consequences.affected)
+    unaffected = summarise_spared(estate, consequences.spared, jobs)
+    in_the_way = list_obstacles(consequences, estate, found.address)
+    projects = dict.fromkeys(one.project_name for one in affected if one.project_name)
+    return ConsequencesSummary(
+        sentence=impact.sentence,
+        downstream=impact.downstream,
+        counts=impact.counts,
+        exposures=impact.exposures,
+        owners=impact.owners,
+        suffering=say_suffering(affected),
+        affected=affected,
+        unaffected=unaffected,
+        spared=say_spared(unaffected),
+        tests_unvouched=tuple(address.unique_id for address in consequences.unvouched),
+        tests_failing=tuple(address.unique_id for address in consequences.failing),
+        jobs=summarise_jobs(consequences, jobs),
+        projects=tuple(projects),
+        rerun=summarise_rerun(estate, consequences, jobs, found.address.unique_id, in_the_way),
     )
 
 
@@ -109,5 +182,4 @@ def _say(verdict: Verdict) -> str:
     if not verdict.causes:
         return f"{said}."
     first = verdict.causes[0]
-    subject = short_name(first.unique_id) if first.unique_id else f"run {first.run_id}"
-    return f"{said}: {str(first.kind).replace('_', ' ')} ({subject})."
+    return f"{said}: {say_cause(first)}."

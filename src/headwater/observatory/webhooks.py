@@ -16,6 +16,7 @@ from headwater.dbtcloud.webhooks import RunEvent, Subscription, Subscriptions, i
 from headwater.errors import AccessDenied, DbtCloudError, NotVisible, OriginRefused, TokenRejected, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.audit import COMMAND_LINE, note
+from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.sentences import say_span
 from headwater.observatory.syncing import syncing_apart
@@ -119,7 +120,10 @@ def answer(observatory: Observatory, name: str) -> PassReport:
         WrongUse: another process does it at the moment.
     """
     with syncing_apart(observatory, name, "announced") as sync:
-        return answer_announced(sync, limit=_ANSWERED_AT_ONCE)
+        report = answer_announced(sync, limit=_ANSWERED_AT_ONCE)
+    if report.runs_collected:
+        evaluate_account(observatory, sync.account_key)
+    return report
 
 
 def list_announced(observatory: Observatory) -> tuple[str, ...]:

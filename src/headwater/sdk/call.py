@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from headwater.collect import CollectedArtifact, CollectedRun, ReadArtifact, collect_artifacts, encode
+from headwater.collect import CollectedArtifact, CollectedRun, ReadArtifact, collect_artifacts
 from headwater.dbtcloud.client import Client
 from headwater.dbtcloud.origin import read_origin
 from headwater.dbtcloud.retry import RetryPolicy
@@ -113,8 +113,7 @@ def _collect_and_send(
         _log.warning("Headwater collected nothing of dbt Cloud run %s: %s", run_id, error)
         return CollectResult(run_id=run_id, outcome=Outcome.FAILED, error=str(error))
     result = replace(_describe(collected), fetching_seconds=time.monotonic() - started)
-    body = encode(collected)
-    delivered = deliver(body, f"dbt Cloud run {run_id}", environ, strict=strict)
+    delivered = deliver(collected, f"dbt Cloud run {run_id}", environ, strict=strict)
     return replace(result, outcome=delivered.outcome, error=delivered.error)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from headwater.artifacts.target import TargetInvocation, read_target
-from headwater.collect import CollectedTarget, encode
+from headwater.collect import CollectedTarget
 from headwater.errors import HeadwaterError, NotKnown, WrongUse
 from headwater.sdk.airflow import find_airflow_context
 from headwater.sdk.delivery import Outcome, deliver
@@ -93,10 +93,9 @@ def send_target(collected: CollectedTarget, environ: Mapping[str, str], *, stric
     target = read_target(bodies, context=context, command=collected.command)
     said = tuple(_describe(one) for one in target.invocations)
     statuses = {one.status for one in said}
-    sent = encode(replace(collected, airflow=find_airflow_context(environ)))
-    delivered = deliver(
-        sent, f"dbt's invocations {', '.join(one.invocation_id for one in said)}", environ, strict=strict
-    )
+    here = replace(collected, airflow=find_airflow_context(environ))
+    what = f"dbt's invocations {', '.join(one.invocation_id for one in said)}"
+    delivered = deliver(here, what, environ, strict=strict)
     return CoreResult(
         outcome=delivered.outcome,
         status="error" if "error" in statuses else "success" if "success" in statuses else None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from headwater.collect import CollectedRun, CollectedTarget, encode
 from headwater.errors import HeadwaterError, ServerUnreachable, WrongUse
 from headwater.model.secret import Secret
 from headwater.sdk.server import Server
@@ -20,7 +21,7 @@ _log = logging.getLogger("headwater")
 
 
 class Outcome(StrEnum):
-    """SENT: the server has it. SPOOLED: kept on disk until the server is back. FAILED: nothing was collected."""
+    """SENT: the server accepted it. SPOOLED: kept on disk until the server is back. FAILED: nothing was collected."""
 
     SENT = "sent"
     SPOOLED = "spooled"
@@ -35,8 +36,12 @@ class Delivered:
     error: str | None = None
 
 
-def deliver(body: bytes, what: str, environ: Mapping[str, str], *, strict: bool) -> Delivered:
-    """Send an encoded body, and what was kept before; keep it where the server is away or lets nobody in.
+def deliver(
+    collected: CollectedRun | CollectedTarget, what: str, environ: Mapping[str, str], *, strict: bool
+) -> Delivered:
+    """Send what was collected, and what was kept before; keep it where the server is away or lets nobody in.
+
+    The server is looked for while the body is packed.
 
     Raises:
         HeadwaterError: only with `strict`, where it was not for the server being away that it could not be sent.
@@ -44,11 +49,14 @@ def deliver(body: bytes, what: str, environ: Mapping[str, str], *, strict: bool)
     folder = spool_folder(environ)
     try:
         server = find_server(environ)
-        server.reach()
+        wait_for_sign = server.look()
+    except HeadwaterError as error:
+        return _keep(encode(collected), what, error, folder, strict=strict)
+    body = encode(collected)
+    try:
+        wait_for_sign()
         server.send(body)
     except HeadwaterError as error:
-        if strict and not isinstance(error, ServerUnreachable):
-            raise
         return _keep(body, what, error, folder, strict=strict)
     _flush_rest(server, folder)
     return Delivered(Outcome.SENT)
@@ -89,6 +97,8 @@ def read_secret(value: str | None, name: str) -> Secret:
 
 
 def _keep(body: bytes, what: str, error: HeadwaterError, folder: Path, *, strict: bool) -> Delivered:
+    if strict and not isinstance(error, ServerUnreachable):
+        raise error
     try:
         keep(folder, body)
     except OSError as full:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -35,24 +36,31 @@ class Server:
             return ""
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.hostname else ""
 
-    def reach(self) -> None:
-        """Wait for any sign of life, at most 1.5 s: a host that swallows what it gets must not hold a task up.
+    def look(self) -> Callable[[], None]:
+        """Begin to look for any sign of life: a host that swallows what it gets must not hold a task up.
+
+        What is given waits for it, until 1.5 s after it was begun, and raises ServerUnreachable where there was none.
 
         Raises:
-            ServerUnreachable: there was none.
+            ServerUnreachable: the address is none.
         """
         self._check_address()
         failures: list[ServerUnreachable] = []
+        until = time.monotonic() + _SIGN_SECONDS
         looking = threading.Thread(target=self._look, args=(failures.append,), daemon=True)
         looking.start()
-        looking.join(_SIGN_SECONDS)  # no timeout of a library bounds the look-up of a name
-        if looking.is_alive():
-            raise self._unreachable(f"no sign of it within {_SIGN_SECONDS:g} s")
-        for failure in failures:
-            raise failure
+
+        def wait() -> None:
+            looking.join(max(0.0, until - time.monotonic()))  # no timeout of a library bounds the look-up of a name
+            if looking.is_alive():
+                raise self._unreachable(f"no sign of it within {_SIGN_SECONDS:g} s")
+            for failure in failures:
+                raise failure
+
+        return wait
 
     def send(self, body: bytes) -> None:
-        """Send an encoded run.
+        """Send an encoded run; the server has it safely, and stores it, once this ends well.
 
         Raises:
             ServerUnreachable: it is away, or busy; the same body may be sent later.
@@ -84,7 +92,7 @@ class Server:
             raise ServerUnreachable("HEADWATER_URL is no address.", hint="It looks like http://127.0.0.1:8787.")
 
     def _look(self, fail: Callable[[ServerUnreachable], None]) -> None:
-        timeout = urllib3.Timeout(connect=2 * _SIGN_SECONDS, read=2 * _SIGN_SECONDS)  # we wait no longer than `reach`
+        timeout = urllib3.Timeout(connect=2 * _SIGN_SECONDS, read=2 * _SIGN_SECONDS)  # we wait no longer than `look`
         try:
             self._request("GET", "/healthz", timeout)
         except ServerUnreachable as error:

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Table, delete, select
 
 from headwater.model.invocation import Execution, Freshness, Invocation, RunResults, Sources
 from headwater.model.run import AirflowContext
+from headwater.store.accounts import raise_revision
 from headwater.store.manifests import mark_current
 from headwater.store.nodes import ensure_node_keys, missing_pairs
 from headwater.store.runs import touch_run
 from headwater.store.schema import compiled_codes, executions, freshness_results, invocations
-from headwater.store.values import clean_key, clean_number, clean_text, span_to_micros, to_micros
+from headwater.store.values import clean_deep, clean_key, clean_number, clean_text, span_to_micros, to_micros
 from headwater.store.writing import Scope, insert_rows, lock_account, next_key, upsert
 
 _EXECUTION = [column.name for column in executions.c]
@@ -56,6 +57,7 @@ def save_invocation(
         "invocation_id": clean_key(invocation.invocation_id),
         "manifest_key": manifest_key,
         "run_id": run_id,
+        "variables": None if run_results is None else run_results.variables,
         "airflow": None if airflow is None or (row is not None and row.airflow is not None) else _document(airflow),
     }
     was: dict[str, Any] = {} if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
@@ -79,6 +81,8 @@ def save_invocation(
         upsert(tx, invocations, [{**facts, "invocation_key": key, "stored_at": now}])
         if facts["run_id"] is not None:
             touch_run(tx, scope.account_key, facts["run_id"])
+        else:
+            raise_revision(tx, scope.account_key)
     if facts["manifest_key"] is not None and facts["generated_at"] is not None:
         mark_current(tx, scope.account_key, facts["manifest_key"], facts["generated_at"])
     return key
@@ -189,4 +193,6 @@ def _document(airflow: AirflowContext) -> dict[str, Any]:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
+    if isinstance(value, dict):
+        return clean_deep(value)
     return clean_number(value) if isinstance(value, int) else value

@@ -56,7 +56,7 @@ def _read_newest(
     newest = select(func.max(other.c.happened_at)).where(
         other.c.account_key == account_key, other.c.node_key == nodes.c.node_key, other.c.happened_at <= until
     )
-    query = _select(results, account_key, nodes.c.node_key, _tells_of_environment().label("is_told")).where(
+    query = _select(results, account_key, nodes.c.node_key, tells_of_environment().label("is_told")).where(
         nodes.c.account_key == account_key,
         nodes.c.node_key.in_(list(node_keys)),
         results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
@@ -70,7 +70,7 @@ def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterabl
     query = _select(executions, account_key).where(
         executions.c.invocation_key.in_(list(invocation_keys)),
         executions.c.status.not_in(GOOD),
-        _tells_of_environment(),
+        tells_of_environment(),
     )
     return {outcome.unique_id: outcome for outcome in _each(tx, query.order_by(executions.c.happened_at))}
 
@@ -83,18 +83,38 @@ def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> t
     return tuple(tx.execute(query.order_by(invocations.c.step_index, invocations.c.invocation_key)).scalars())
 
 
+def read_variables(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[int, dict[str, str]]:
+    """Give the variables that some invocations were given; an invocation of which that is not known is left out."""
+    columns = invocations.c
+    query = select(columns.invocation_key, columns.variables).where(
+        columns.account_key == account_key,
+        columns.invocation_key.in_(list(invocation_keys)),
+        columns.variables.is_not(None),
+    )
+    return {row.invocation_key: row.variables for row in tx.execute(query)}
+
+
 def _history(results: Table, account_key: int, node_key: int, until: datetime, limit: int) -> Select[Any]:
     query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
-    query = query.where(_tells_of_environment())
+    query = query.where(tells_of_environment())
     return query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
 
 
 def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Select[Any]:
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
-        for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "message", "max_loaded_at")
+        for name in (
+            "status",
+            "happened_at",
+            "elapsed",
+            "failures",
+            "rows_affected",
+            "message",
+            "max_loaded_at",
+            "compiled_hash",
+        )
     ]
-    joined = _joined(results).join(
+    joined = in_runs(results).join(
         nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     )
     columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
@@ -102,7 +122,8 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
     return query.where(results.c.account_key == account_key)
 
 
-def _joined(results: FromClause) -> FromClause:
+def in_runs(results: FromClause) -> FromClause:
+    """Join results with their invocations and, where dbt Cloud ran those, with run and job."""
     key = results.c.account_key
     same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
     joined = results.join(invocations, same)
@@ -110,7 +131,8 @@ def _joined(results: FromClause) -> FromClause:
     return joined.outerjoin(jobs, and_(jobs.c.account_key == key, jobs.c.job_id == runs.c.job_id))
 
 
-def _tells_of_environment() -> ColumnElement[bool]:
+def tells_of_environment() -> ColumnElement[bool]:
+    """Tell that a result is no pull request's and of no schema of somebody's own."""
     return and_(
         runs.c.trigger_pull_request_id.is_(None),
         runs.c.trigger_schema_override.is_(None),
@@ -136,4 +158,5 @@ def _outcome(row: Any) -> Outcome:
         rows=row.rows_affected,
         message=row.message,
         max_loaded_at=row.max_loaded_at,
+        compiled=None if row.compiled_hash is None else bytes(row.compiled_hash),
     )

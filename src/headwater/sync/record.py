@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from headwater.artifacts import (
     fingerprint_manifest,
     read_catalog,
+    read_compiled_code,
     read_manifest,
     read_metadata,
     read_run_results,
@@ -172,16 +173,11 @@ def read_artifacts(store: Store, scope: Scope, artifacts: tuple[CollectedArtifac
         if artifact.path != MANIFEST:
             with _Noting(read, artifact):
                 _read_results(artifact, body, read)
-    needs_code = any(
-        (results.metadata.schema_version or _RESULTS_CARRY_CODE_FROM) < _RESULTS_CARRY_CODE_FROM
-        for results in read.results.values()
-    )
     for artifact, body in bodies:
         if artifact.path == MANIFEST:
             with _Noting(read, artifact):
-                read.manifests[artifact.step_index] = _read_manifest(store, scope, body, decoded, needs_code=needs_code)
-    if needs_code:
-        _add_compiled_code(read)
+                read.manifests[artifact.step_index] = _read_manifest(store, scope, body, decoded)
+                _add_compiled_code(read, artifact.step_index, body)
     return read
 
 
@@ -211,11 +207,11 @@ def _read_results(artifact: CollectedArtifact, body: bytes, read: ReadRun) -> No
         read.catalogs[artifact.step_index] = read_catalog(body)
 
 
-def _read_manifest(store: Store, scope: Scope, body: bytes, decoded: Decoded, *, needs_code: bool) -> StepManifest:
+def _read_manifest(store: Store, scope: Scope, body: bytes, decoded: Decoded) -> StepManifest:
     fingerprint = fingerprint_manifest(body)
     with store.read() as tx:
         known_key = find_manifest_by_fingerprint(tx, scope, fingerprint)
-    if known_key is not None and not needs_code:
+    if known_key is not None:
         return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=None)
     known = decoded.get((scope, fingerprint))
     # Only the nodes are shared: whose invocation it was stands in each manifest's own head.
@@ -224,16 +220,18 @@ def _read_manifest(store: Store, scope: Scope, body: bytes, decoded: Decoded, *,
     return StepManifest(fingerprint=fingerprint, known_key=known_key, manifest=manifest)
 
 
-def _add_compiled_code(read: ReadRun) -> None:
-    """Give executions of old results the compiled code that only the manifest of their step carries."""
-    for index, results in read.results.items():
-        manifest = read.manifests[index].manifest if index in read.manifests else None
-        codes = (manifest.compiled_code if manifest is not None else None) or {}
-        executions = tuple(
-            structs.replace(execution, compiled_code=execution.compiled_code or codes.get(execution.unique_id))
-            for execution in results.executions
-        )
-        read.results[index] = replace(results, executions=executions)
+def _add_compiled_code(read: ReadRun, step_index: int, body: bytes) -> None:
+    """Give the executions of a step with old results the compiled code that only the manifest carries."""
+    results = read.results.get(step_index)
+    version = results.metadata.schema_version if results is not None else None
+    if results is None or version is None or version >= _RESULTS_CARRY_CODE_FROM:
+        return
+    codes = read_compiled_code(body)
+    executions = tuple(
+        structs.replace(execution, compiled_code=execution.compiled_code or codes.get(execution.unique_id))
+        for execution in results.executions
+    )
+    read.results[step_index] = replace(results, executions=executions)
 
 
 def _found(step_manifest: StepManifest) -> Manifest:

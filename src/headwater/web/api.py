@@ -14,12 +14,12 @@ from litestar.params import FromPath, QueryParameter, RawBody
 
 from headwater.observatory.access import Role
 from headwater.observatory.following import AccountReport
+from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.jobs import JobsReport
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.reports import (
     AccountsReport,
     OverviewReport,
-    ReceiveReport,
     RunReport,
     RunsReport,
 )
@@ -141,12 +141,12 @@ def revision_document(request: Request[Any, Any, Any]) -> Revision:
     "/api/v1/collected",
     role=Role.INGEST,
     sync_to_thread=True,
-    status_code=200,
+    status_code=202,
     request_max_body_size=COLLECTED_SIZE_LIMIT,
 )
-def receive_collected(request: Request[Any, Any, Any], body: RawBody) -> ReceiveReport:
-    """Take one finished run as the SDK collected it."""
-    return door_of(request).receive(body)
+def accept_collected(request: Request[Any, Any, Any], body: RawBody) -> AcceptReport:
+    """Accept a run or a target folder as the SDK collected it; it is stored right after the answer."""
+    return door_of(request).accept(body)
 
 
 @get("/healthz", role=PUBLIC, sync_to_thread=False)

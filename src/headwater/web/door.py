@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from headwater.observatory import (
     accounts,
     catalog,
-    collecting,
     following,
     impact,
+    inbox,
+    incidents,
     jobs,
     matching,
     nodes,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.following import AccountReport
     from headwater.observatory.holder import Observatory
+    from headwater.observatory.inbox_reports import AcceptReport
+    from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
+    from headwater.observatory.incidents import IncidentQuestion
     from headwater.observatory.jobs import JobsReport
     from headwater.observatory.matching import MatchReport
     from headwater.observatory.node_reports import CatalogReport, ImpactReport, NodeReport
@@ -40,7 +44,6 @@ if TYPE_CHECKING:
         AccountsReport,
         CheckReport,
         OverviewReport,
-        ReceiveReport,
         RunReport,
         RunsReport,
     )
@@ -68,9 +71,15 @@ class Door:
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
+    list_incidents: Callable[[IncidentQuestion, int], IncidentsReport]
+    get_incident: Callable[[str], IncidentReport]
+    acknowledge: Callable[[str, str, str], IncidentReport]
+    unacknowledge: Callable[[str, str, str], IncidentReport]
+    annotate: Callable[[str, str, str], IncidentReport]
+    resolve: Callable[[str, str, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
-    receive: Callable[[bytes], ReceiveReport]
+    accept: Callable[[bytes], AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
     people: People
 
@@ -100,11 +109,17 @@ def open_door(observatory: Observatory) -> Door:
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
+        list_incidents=lambda asked, limit: incidents.list_incidents(observatory, asked, limit=limit),
+        get_incident=partial(incidents.get_incident, observatory),
+        acknowledge=partial(incidents.acknowledge, observatory),
+        unacknowledge=partial(incidents.unacknowledge, observatory),
+        annotate=partial(incidents.annotate, observatory),
+        resolve=partial(incidents.resolve, observatory),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=partial(overview.get_revision, observatory),
-        receive=partial(collecting.receive, observatory),
+        accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
         people=open_people(observatory),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response
 
+from headwater.model.node import short_name
 from headwater.observatory.sentences import say_span
 from headwater.web import words
 from headwater.web.charts import draw_spark, draw_strip, say_bucket
@@ -28,6 +29,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "look": words.look_of,
         "state_look": words.look_of_state,
+        "incident_look": words.look_of_incident,
         "span": say_span,
         "number": words.say_number,
         "bytes": words.say_bytes,
@@ -37,6 +39,7 @@ def _environment() -> Environment:
         "nodes": words.say_nodes,
         "emphasise": words.emphasise,
         "web_address": words.web_address,
+        "short_name": short_name,
     }
     environment.globals |= {
         "count": words.say_count,

@@ -28,6 +28,9 @@ STATE_LOOKS = {
 }  # fmt: skip
 """The look of each state of a node."""
 
+INCIDENT_LOOKS = {"open": "error", "acknowledged": "late", "resolved": "success"}
+"""The look of each state of an incident."""
+
 RUN_STATUSES = ("success", "error", "cancelled", "running", "starting", "queued", "unknown")
 """The statuses of a run in the order legends and forms give them."""
 
@@ -46,6 +49,11 @@ def look_of(status: str | None) -> str:
 def look_of_state(state: str) -> str:
     """Give the look of a node's state."""
     return STATE_LOOKS.get(state, "unknown")
+
+
+def look_of_incident(state: str) -> str:
+    """Give the look of an incident's state."""
+    return INCIDENT_LOOKS.get(state, "unknown")
 
 
 def say_number(number: float | None) -> str:

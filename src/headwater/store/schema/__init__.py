@@ -13,6 +13,8 @@ from headwater.store.schema.access import (
 )
 from headwater.store.schema.accounts import account_filters, accounts, environments, jobs, projects
 from headwater.store.schema.columns import metadata
+from headwater.store.schema.inbox import inbox
+from headwater.store.schema.incidents import incident_marks, incident_transitions, incidents
 from headwater.store.schema.invocations import compiled_codes, executions, freshness_results, invocations
 from headwater.store.schema.matching import account_aliases, match_overrides, warehouse_tables, warehouses
 from headwater.store.schema.nodes import (
@@ -39,6 +41,10 @@ __all__ = [
     "environments",
     "executions",
     "freshness_results",
+    "inbox",
+    "incident_marks",
+    "incident_transitions",
+    "incidents",
     "invocations",
     "jobs",
     "leases",

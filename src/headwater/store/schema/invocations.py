@@ -24,6 +24,7 @@ invocations = Table(
     Column("elapsed", Span()),
     Column("manifest_key", Number()),
     Column("airflow", Json()),  # the task it ran in
+    Column("variables", Json()),  # what --vars gave, as text by name
     needed("stored_at", Instant()),
     needed("status_counts", Json()),  # of its executions
     needed("executions_fullness", Number()),  # how much its executions say; -1 before there were any

@@ -1,0 +1,62 @@
+"""What a job should have built and did not come to: its runs ended before it, drag on, or did not start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from headwater.model.consequence import Origin, Suffering
+from headwater.model.verdict import Cause, CauseKind
+from headwater.observatory.lineage import Estate
+from headwater.store.build_queries import RunPlace, find_run_place, list_executed, list_good_runs, list_not_reached
+from headwater.store.writing import Scope
+
+BUILT = frozenset({"model", "seed", "snapshot", "function"})
+"""What an execution writes to the warehouse."""
+
+_MOST_RUNS = 4
+_LATE = frozenset({CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW})
+
+
+def list_missed(tx: Connection, estate: Estate, scope: Scope, cause: Cause, run_ids: Iterable[int]) -> list[Origin]:
+    """List what the run of a cause, and some others that ended badly by it, did not come to and had built before.
+
+    What a run builds is what the last good run of its job executed.
+    """
+    own = () if cause.run_id is None else (cause.run_id,)
+    found: list[Origin] = []
+    for run_id in list(dict.fromkeys((*own, *sorted(run_ids))))[:_MOST_RUNS]:
+        place = find_run_place(tx, scope.account_key, run_id)
+        if place is not None and place.job_id is not None:
+            found += _missed(tx, estate, place, run_id, cause)
+    return found
+
+
+def _missed(tx: Connection, estate: Estate, place: RunPlace, run_id: int, cause: Cause) -> list[Origin]:
+    is_late = cause.kind in _LATE and run_id == cause.run_id
+    if place.is_good and not is_late:
+        return []
+    since = _missed_since(place, cause, run_id, is_late=is_late)
+    held = estate.held.get(place.scope)
+    if since is None or held is None or place.job_id is None:
+        return []
+    good = list_good_runs(tx, place.scope.account_key, place.job_id, since, limit=1)
+    if not good:
+        return []
+    account_key = place.scope.account_key
+    names = list_executed(tx, account_key, good[0]) if is_late else list_not_reached(tx, account_key, run_id, good[0])
+    return [
+        Origin(address=held.address(name), since=since, suffers=Suffering.NOT_REBUILT, run_id=run_id)
+        for name in names
+        if (row := held.rows.get(name)) is not None and row.resource_type in BUILT and not row.is_ephemeral
+    ]
+
+
+def _missed_since(place: RunPlace, cause: Cause, run_id: int, *, is_late: bool) -> datetime | None:
+    if is_late:
+        return cause.since or place.created_at
+    if run_id != cause.run_id or cause.since is None or place.created_at is None:
+        return place.created_at
+    return min(cause.since, place.created_at)

@@ -1,0 +1,208 @@
+"""A node that is well by itself, judged by what it was built from: failures, late jobs and other projects upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from headwater.analysis.lateness import find_lateness
+from headwater.analysis.reads import read_times
+from headwater.analysis.roots import each_upstream
+from headwater.analysis.states import Judgement, NodeFacts, streak_start
+from headwater.model.lineage import NodeAddress
+from headwater.model.node import short_name
+from headwater.model.outcome import Outcome
+from headwater.model.verdict import Cause, NodeState, Verdict
+from headwater.observatory.evidence import TESTS, read_history, read_job, read_latest
+from headwater.observatory.explaining import (
+    MOST_ROOTS,
+    Inquiry,
+    explain_late,
+    explain_outcome,
+    explain_source,
+    lead,
+)
+from headwater.store.lineage_rows import LineageRow
+
+_BUILT = frozenset({"model", "seed", "snapshot", "function"})
+_STORED = frozenset({"model", "seed", "snapshot"})
+_LIVE = frozenset({"view", "ephemeral"})
+_MOST_JOBS = 8
+SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
+"""The states of a node that may yet hold what is bad upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worse:
+    """A judgement of a node by what is upstream, and why; `through` is the verdict of another project's node."""
+
+    judgement: Judgement
+    causes: Sequence[Cause]
+    through: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Upstream:
+    """Something bad above a node, and since when."""
+
+    outcome: Outcome
+    since: datetime
+
+
+def look_upstream(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> Worse | None:
+    """Judge a node that is well by itself by what it was built from; None where that is well too."""
+    graph = inquiry.graph
+    upstream = list(each_upstream(facts.unique_id, graph.parents))
+    tests = {test for other in upstream for test in graph.readers.get(other, ())}
+    stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
+    latest = read_latest(inquiry.tx, graph, [*upstream, *stopped], inquiry.now)
+    read_at = _read_times(inquiry, facts, latest)
+    bad = _each_reached(inquiry, latest, read_at)
+    roots = [found for found in bad if not _has_bad_above(found, bad, inquiry)]
+    if not roots:
+        return _look_at_jobs(inquiry, facts, judgement, upstream, latest, read_at)
+    causes = [
+        cause
+        for found in roots[:MOST_ROOTS]
+        for cause in lead(_built_on(facts, found), _explain_upstream(inquiry, found))
+    ]
+    return Worse(_worsen(judgement, bad), causes)
+
+
+def late_jobs(
+    inquiry: Inquiry,
+    upstream: Sequence[str],
+    latest: dict[str, Outcome],
+    own_job: int | None,
+    until: Mapping[str, datetime],
+) -> list[tuple[Judgement, list[Cause]]]:
+    """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why."""
+    nearest: dict[int, str] = {}
+    for unique_id in upstream:
+        outcome = latest.get(unique_id)
+        is_built = outcome is not None and inquiry.graph.nodes[unique_id].resource_type in _BUILT
+        if is_built and outcome is not None and outcome.job_id is not None and outcome.job_id != own_job:
+            nearest.setdefault(outcome.job_id, unique_id)
+    found = []
+    for job_id, unique_id in list(nearest.items())[:_MOST_JOBS]:
+        outcomes = read_history(inquiry.tx, inquiry.graph, unique_id, inquiry.now)
+        job = read_job(inquiry.tx, inquiry.graph.scope.account_key, outcomes, inquiry.now)
+        if job is None or job.job_id != job_id or not outcomes:
+            continue
+        late = find_lateness(job, outcomes[0].at, inquiry.now)
+        read_at = until.get(unique_id)
+        if late is None or (read_at is not None and (late.since is None or late.since > read_at)):
+            continue
+        judgement = Judgement(state=NodeState.LATE, reason=late.reason, since=late.since, runs=late.runs)
+        said = f"{job.name} builds {short_name(unique_id)} upstream. {late.reason}"
+        found.append((judgement, lead(said, explain_late(inquiry, unique_id, job, judgement))))
+    return found
+
+
+def _look_at_jobs(
+    inquiry: Inquiry,
+    facts: NodeFacts,
+    judgement: Judgement,
+    upstream: Sequence[str],
+    latest: dict[str, Outcome],
+    read_at: Mapping[str, datetime],
+) -> Worse | None:
+    own_job = facts.job.job_id if facts.job is not None else None
+    late = late_jobs(inquiry, upstream, latest, own_job, read_at)
+    if not late:
+        return None
+    reason = f"It was built from data that is older than it should be. {late[0][0].reason}"
+    worse = replace(judgement, state=NodeState.STALE, reason=reason, since=late[0][0].since)
+    return Worse(worse, [cause for _, causes in late for cause in causes])
+
+
+def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome]) -> dict[str, datetime]:
+    """Give up to when the node's content was read from each ancestor; a test of one counts as long as that does."""
+    graph = inquiry.graph
+    stored = {name for name in (facts.unique_id, *latest) if is_stored(graph.nodes[name])}
+    built = {name: latest[name].at for name in stored if name in latest and latest[name].is_good}
+    if facts.outcomes and facts.outcomes[0].is_good:
+        built[facts.unique_id] = facts.outcomes[0].at
+    found = read_times(facts.unique_id, graph.parents, built, stored, inquiry.now)
+    tests = [name for name in latest if graph.nodes[name].resource_type in TESTS]
+    told = {test: [found[read] for read in graph.parents[test] if read in found] for test in tests}
+    return found | {test: max(moments) for test, moments in told.items() if moments}
+
+
+def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping[str, datetime]) -> list[_Upstream]:
+    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it."""
+    found = []
+    for outcome in latest.values():
+        if outcome.is_good:
+            continue
+        history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
+        since = streak_start(history).at if history and not history[0].is_good else outcome.at
+        if since <= read_at.get(outcome.unique_id, inquiry.now):
+            found.append(_Upstream(outcome, since))
+    return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
+
+
+def _has_bad_above(found: _Upstream, bad: Sequence[_Upstream], inquiry: Inquiry) -> bool:
+    """Whether something failed further upstream, so that this is its symptom; skipped nodes always are one."""
+    if found.outcome.status == "skipped":
+        return any(other.outcome.is_failed for other in bad)
+    above = set(each_upstream(found.outcome.unique_id, inquiry.graph.parents))
+    return any(
+        other.outcome.unique_id in above and other.outcome.is_failed and other.since <= found.since for other in bad
+    )
+
+
+def _explain_upstream(inquiry: Inquiry, found: _Upstream) -> list[Cause]:
+    row = inquiry.graph.nodes[found.outcome.unique_id]
+    if row.resource_type == "source":
+        state = NodeState.STALE if found.outcome.status == "error" else NodeState.MISSING
+        said = f"The source {short_name(row.unique_id)} failed its freshness check."
+        return [explain_source(Judgement(state=state, reason=said, since=found.since, decided_by=(found.outcome,)))]
+    return explain_outcome(inquiry, found.outcome)
+
+
+def _built_on(facts: NodeFacts, found: _Upstream) -> str:
+    how = {"skipped": "was skipped", "fail": "fails"}.get(found.outcome.status, "failed")
+    since = f"{found.since:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{short_name(facts.unique_id)} is made from {short_name(found.outcome.unique_id)}, which {how} since {since}."
+    )
+
+
+def _worsen(judgement: Judgement, bad: Sequence[_Upstream]) -> Judgement:
+    """A node built from what failed holds old data; built from what fails its tests, data that nobody vouches for."""
+    broken = [found for found in bad if not found.outcome.unique_id.startswith(tuple(f"{kind}." for kind in TESTS))]
+    state = NodeState.STALE if broken else NodeState.WARNED
+    named = short_name((broken or bad)[0].outcome.unique_id)
+    reason = (
+        f"It was built from data that is older than it should be: {named} upstream is not as it should be."
+        if broken
+        else f"It was built from data that fails a test upstream: {named}."
+    )
+    return replace(judgement, state=state, reason=reason, since=(broken or bad)[0].since)
+
+
+def look_across(
+    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, ask: Callable[[NodeAddress], Verdict]
+) -> Worse | None:
+    """Ask the projects that own what this node is made from and its own project only imports."""
+    estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
+    upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
+    read_at = _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
+    for other in upstream:
+        owner = estate.stands_for.get(held.address(other))
+        if owner is None or estate.row(owner) is None:
+            continue
+        found = ask(owner)
+        if found.state in SEEN_THROUGH or (found.since and found.since > read_at.get(other, inquiry.now)):
+            continue
+        reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
+        worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
+        return Worse(worse, found.causes, through=found)
+    return None
+
+
+def is_stored(row: LineageRow) -> bool:
+    """Tell whether a node keeps what it read when it was built; views and exposures show what there is now."""
+    return row.resource_type in _STORED and row.materialized not in _LIVE

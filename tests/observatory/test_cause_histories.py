@@ -1,0 +1,262 @@
+"""Causes in small histories in a real store: several jobs, two projects, two runs at one table, odd manifests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt_places import NOW, make_table, open_places, save_place
+
+from headwater.model.account import Job
+from headwater.model.invocation import Execution, Invocation, RunResults
+from headwater.model.node import ArtifactMetadata, Manifest, Node
+from headwater.model.run import Run, RunStatus, Way
+from headwater.observatory.holder import Observatory
+from headwater.observatory.references import NodeQuestion
+from headwater.observatory.runs import get_run
+from headwater.observatory.verdicts import VerdictReport, get_verdict
+from headwater.store.inventory import save_jobs
+from headwater.store.invocations import save_invocation
+from headwater.store.manifests import save_manifest
+from headwater.store.runs import save_run
+from headwater.store.writing import Scope
+
+RAW, STAGED, ORDERS = "source.shop.raw.orders", "model.shop.stg_orders", "model.shop.fct_orders"
+IMPORTED, LEDGER = "model.shop.fct_orders", "model.finance.ledger"
+MISSING = 'Binder Error: Referenced column "amount" not found in FROM clause!'
+
+
+@dataclass
+class History:
+    """A store that runs are written to, each an invocation of one step."""
+
+    observatory: Observatory
+    scopes: dict[str, Scope]
+
+    def manifest(self, *nodes: Node, project: str = "shop", at: datetime = NOW) -> int:
+        """Save what dbt parsed."""
+        content = hashlib.blake2b(f"{nodes}".encode(), digest_size=16).digest()
+        metadata = ArtifactMetadata(generated_at=at, adapter_type="duckdb", project_name=project)
+        with self.observatory.store.write() as tx:
+            return save_manifest(
+                tx, self.scopes[project], Manifest(metadata=metadata, content=content, nodes=nodes), None, at
+            )
+
+    def run(
+        self, run_id: int, hours_ago: float, manifest: int | None, statuses: dict[str, str], *, job: int = 1,
+        message: str | None = None, status: str | None = None, project: str = "shop",
+        variables: dict[str, str] | None = None, seconds: float = 30, **more: Any,
+    ) -> None:  # fmt: skip
+        """Save a run of a job in which nodes ended so, one second after the other."""
+        scope, at = self.scopes[project], NOW - timedelta(hours=hours_ago)
+        bad = any(found not in {"success", "pass"} for found in statuses.values())
+        facts = {"created_at": at, "started_at": at, "finished_at": at + timedelta(minutes=5), **more}
+        run = Run(
+            run_id=run_id, status=RunStatus(status or ("error" if bad else "success")), job_id=job,
+            project_id=scope.project_id, environment_id=scope.environment_id, **facts,
+        )  # fmt: skip
+        executions = tuple(
+            Execution(
+                unique_id=unique_id, status=found, started_at=at + timedelta(seconds=place + 1),
+                elapsed=timedelta(seconds=seconds), message=message if found not in {"success", "skipped"} else None,
+            )
+            for place, (unique_id, found) in enumerate(statuses.items())
+        )  # fmt: skip
+        metadata = ArtifactMetadata(generated_at=at, invocation_id=f"i{run_id}")
+        results = RunResults(
+            metadata=metadata, command="build", elapsed=None, executions=executions, variables=variables
+        )
+        invocation = Invocation(invocation_id=f"i{run_id}", command="dbt build", step_index=1, generated_at=at)
+        with self.observatory.store.write() as tx:
+            save_jobs(
+                tx, scope.account_key,
+                (Job(job_id=job, project_id=scope.project_id, environment_id=scope.environment_id, name=f"job {job}"),),
+            )  # fmt: skip
+            save_run(tx, scope.account_key, run, Way.POLL, NOW)
+            save_invocation(
+                tx, scope, invocation, results if statuses else None, manifest_key=manifest, run_id=run_id, now=NOW
+            )
+
+    def ask(self, ref: str, at: datetime | None = None) -> VerdictReport:
+        """Ask for a verdict."""
+        return get_verdict(self.observatory, NodeQuestion(ref=ref, at=at))
+
+    def first(self, ref: str) -> tuple[str, str | None, str | None]:
+        """Give the likeliest cause: its kind, its node, and what it is about."""
+        causes = self.ask(ref).causes
+        assert causes
+        return causes[0].kind, causes[0].unique_id, causes[0].about
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def history(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[History]:
+    if request.param == "sqlite":
+        with open_places(tmp_path) as observatory:
+            yield begin(observatory)
+        return
+    server = request.getfixturevalue("postgres_server")
+    with server.database(template=None) as url, open_places(tmp_path, url) as observatory:
+        yield begin(observatory)
+
+
+def begin(observatory: Observatory) -> History:
+    """Begin a history of two projects, of which finance imports a model of shop."""
+    shop = save_place(observatory, (), project=(1, "shop"), environment=(2, "Production"))
+    finance = save_place(observatory, (), project=(3, "finance"), environment=(4, "Production"))
+    return History(observatory, {"shop": shop, "finance": finance})
+
+
+def table(unique_id: str, code: str = "select 1", *parents: str, **facts: Any) -> Node:
+    """Make a node of the project."""
+    name = unique_id.rsplit(".", 1)[-1]
+    version = hashlib.blake2b(f"{unique_id}{code}{parents}".encode(), digest_size=16).digest()
+    return make_table(
+        unique_id,
+        f'"db"."main"."{name}"',
+        raw_code=code,
+        parents=parents,
+        version=version,
+        code_version=version,
+        **facts,
+    )
+
+
+def shop(staged: str = "select amount from raw", orders: str = "select amount from stg") -> tuple[Node, ...]:
+    """Make the nodes of shop."""
+    return table(RAW, ""), table(STAGED, staged, RAW), table(ORDERS, orders, STAGED)
+
+
+WELL = {STAGED: "success", ORDERS: "success"}
+
+
+def test_a_change_counts_from_when_it_was_built(history: History) -> None:
+    """The new code was parsed before the orders were last good, but another job built it only after that."""
+    old, new = history.manifest(*shop()), history.manifest(*shop(staged="select total from raw"))
+    history.run(1, 9, old, WELL, job=1)
+    history.run(2, 8, new, {ORDERS: "success"}, job=2)
+    history.run(3, 7, new, {STAGED: "success"}, job=1)
+    history.run(4, 6, new, {ORDERS: "error"}, job=2, message=MISSING)
+
+    assert history.first("fct_orders") == ("upstream_code_changed", STAGED, None)
+
+
+def test_what_was_parsed_and_not_built_is_not_to_blame(history: History) -> None:
+    """The staging model changed in the project; its table is still the old one."""
+    old, new = history.manifest(*shop()), history.manifest(*shop(staged="select amount, 1 as one from raw"))
+    history.run(1, 9, old, WELL, job=1)
+    history.run(2, 6, new, {ORDERS: "error"}, job=2, message="Conversion Error: Could not convert string")
+
+    assert STAGED not in {cause.unique_id for cause in history.ask("fct_orders").causes}
+
+
+def test_two_runs_at_one_table(history: History) -> None:
+    """Another job's run was building the same table; the message is of a lock, and the other run is named."""
+    manifest = history.manifest(*shop())
+    history.run(1, 9, manifest, WELL)
+    history.run(2, 6, manifest, WELL, job=2, seconds=90)
+    history.run(3, 6, manifest, {STAGED: "error", ORDERS: "skipped"}, message="tuple concurrently updated")
+
+    assert history.first("stg_orders")[::2] == ("concurrent_runs", "run 2")
+    assert history.first("fct_orders") == ("concurrent_runs", STAGED, "run 2")
+
+
+def test_a_variable_that_dbt_was_given(history: History) -> None:
+    """The values of both runs are told; the variable that stayed the same is not."""
+    manifest = history.manifest(*shop(orders="select {{ var('since') }} from stg"))
+    history.run(1, 9, manifest, WELL, variables={"since": "2026", "region": "eu"})
+    history.run(2, 6, manifest, {STAGED: "success", ORDERS: "error"}, message="odd",
+                variables={"since": "soon", "region": "eu"})  # fmt: skip
+
+    assert history.first("fct_orders") == ("variable_changed", None, "since")
+    assert "was 2026 and is soon" in history.ask("fct_orders").causes[0].evidence[0]
+
+
+def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) -> None:
+    """The job that stages was cancelled; the orders were built on what was there, well by themselves."""
+    manifest = history.manifest(*shop())
+    history.run(1, 9, manifest, {STAGED: "success"}, job=1)
+    history.run(2, 8, manifest, {ORDERS: "success"}, job=2)
+    history.run(3, 7, None, {}, job=1, status="cancelled")
+    history.run(4, 6, manifest, {ORDERS: "success"}, job=2)
+
+    verdict = history.ask("fct_orders")
+
+    assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
+
+
+def test_code_of_the_project_that_owns_what_is_imported(history: History) -> None:
+    """The ledger's own project did not change; the model it imports lost the column."""
+    ledger = (table(IMPORTED, "", resource_type="model", path="", package_name="shop"), table(LEDGER, "x", IMPORTED))
+    imported = tuple(
+        Node(unique_id=node.unique_id, resource_type="model", name="fct_orders", package_name="shop", version=b"i")
+        if node.unique_id == IMPORTED else node for node in ledger
+    )  # fmt: skip
+    finance = history.manifest(*imported, project="finance", at=NOW - timedelta(hours=9))
+    old, new = history.manifest(*shop()), history.manifest(*shop(orders="select total from stg"))
+    history.run(1, 9, old, WELL)
+    history.run(2, 8, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(3, 7, new, WELL)
+    history.run(4, 6, finance, {LEDGER: "error"}, job=7, project="finance", message=MISSING)
+
+    assert history.first("ledger") == ("upstream_code_changed", ORDERS, None)
+
+
+def test_what_repaired_a_node_is_told(history: History) -> None:
+    """A retry of the run, told apart from a later run; also of a moment of the past."""
+    manifest = history.manifest(*shop())
+    history.run(1, 9, manifest, WELL)
+    history.run(2, 8, manifest, {STAGED: "error", ORDERS: "skipped"}, message="odd")
+    history.run(3, 7, manifest, WELL, retrying_run_id=2)
+
+    said = "in run 2 and was repaired by the retry, run 3."
+    assert str(history.ask("stg_orders").past).endswith(said)
+    assert str(history.ask("fct_orders", at=NOW - timedelta(hours=6)).past).endswith(said)
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "skipped"
+
+
+def test_a_run_without_a_manifest_is_explained_by_what_there_is(history: History) -> None:
+    """Nothing can be compared: the message and the place where it began are told."""
+    history.manifest(*shop())
+    history.run(1, 9, None, WELL)
+    history.run(2, 6, None, {STAGED: "error", ORDERS: "skipped"}, message="Parser Error: syntax error")
+
+    assert history.first("fct_orders") == ("node_failed", STAGED, None)
+    (cause,) = get_run(history.observatory, None, 2).causes
+    assert (cause.kind, cause.failed) == ("node_failed", (STAGED,))
+
+
+def test_two_manifests_of_one_run_and_clocks_that_differ(history: History) -> None:
+    """A second invocation of the run came from a machine whose clock is a day ahead, with other code."""
+    old, new = history.manifest(*shop()), history.manifest(*shop(orders="select 2"))
+    history.run(1, 9, old, WELL)
+    history.run(2, 6, new, {STAGED: "success", ORDERS: "error"}, message="odd")
+    later = Invocation(invocation_id="ahead", command="dbt test", step_index=2, generated_at=NOW + timedelta(days=1))
+    with history.observatory.store.write() as tx:
+        save_invocation(tx, history.scopes["shop"], later, manifest_key=old, run_id=2, now=NOW)
+
+    assert history.first("fct_orders") == ("code_changed", ORDERS, None)
+    assert [cause.kind for cause in get_run(history.observatory, None, 2).causes] == ["code_changed"]
+
+
+NAMES = ['it\'s "quoted"', "a.b..c", "café ☕", "x" * 10_000]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=["quotes", "dots", "emoji", "10 kB"])
+def test_circles_strangers_and_odd_names_are_answered(history: History, name: str) -> None:
+    """A node made from itself and from what is in no manifest, whose status nobody knows, is told for what it is."""
+    odd = f"model.shop.{name}"
+    manifest = history.manifest(table(odd, "select 1", odd, "model.shop.gone"), table(ORDERS, "select 2", odd))
+    history.run(1, 9, manifest, {odd: "success", ORDERS: "success"})
+    history.run(2, 6, manifest, {odd: "exploded", ORDERS: "skipped"}, status="error")
+
+    verdict = history.ask(ORDERS)
+
+    assert verdict.state == "skipped"
+    assert verdict.causes
+    assert get_run(history.observatory, None, 2).run_id == 2
