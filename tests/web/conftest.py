@@ -22,6 +22,7 @@ from headwater.config import Settings
 from headwater.errors import NotKnown, WrongUse
 from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
+from headwater.observatory.audit import Actor
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.reports import CheckReport
@@ -94,10 +95,10 @@ def door(observatory: Observatory) -> Door:
             raise NotKnown("There is no incident '1-404'.", hint="See the incidents.")
         return web_incident_reports.make_incident({"1-2": "acknowledged", "1-3": "resolved"}.get(incident_id, "open"))
 
-    def annotate(_id: str, by: str, note: str):
+    def annotate(_id: str, by: Actor, note: str):
         if not note.strip():
             raise WrongUse("The note is empty.", hint="Write what is to be known.")
-        return web_incident_reports.make_incident(by=by, note=note)
+        return web_incident_reports.make_incident(by=by.name, note=note)
 
     return Door(
         get_overview=web_reports.make_overview,
@@ -109,7 +110,7 @@ def door(observatory: Observatory) -> Door:
         add_account=lambda name, _account_id, _url, _token, _by: web_reports.make_account_report(name),
         set_filter=lambda name, _chosen, **_: web_reports.make_account_report(name),
         set_followed=lambda name, *, is_paused, **_: web_reports.make_account_report(name, is_paused=is_paused),
-        set_history=lambda _name, _days: None,
+        set_history=lambda _name, _days, **_: None,
         set_token=lambda _name, _token, **_: CheckReport(lines=(), is_usable=True),
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
@@ -117,10 +118,10 @@ def door(observatory: Observatory) -> Door:
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         list_incidents=lambda asked, _limit: web_incident_reports.make_incidents(asked),
         get_incident=get_incident,
-        acknowledge=lambda _id, by, note: web_incident_reports.make_incident("acknowledged", by=by, note=note),
-        unacknowledge=lambda _id, by, note: web_incident_reports.make_incident("open", by=by, note=note),
+        acknowledge=lambda _id, by, note: web_incident_reports.make_incident("acknowledged", by=by.name, note=note),
+        unacknowledge=lambda _id, by, note: web_incident_reports.make_incident("open", by=by.name, note=note),
         annotate=annotate,
-        resolve=lambda _id, by, note: web_incident_reports.make_incident("resolved", by=by, note=note),
+        resolve=lambda _id, by, note: web_incident_reports.make_incident("resolved", by=by.name, note=note),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),

@@ -102,7 +102,8 @@ def change_history(request: Request[Any, Any, Any], account: FromPath[str], body
     if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= _LONGEST_HISTORY):
         fault = f"Days are a whole number from 0 to {_LONGEST_HISTORY}."
         return _refuse(request, account, {"history": fault}, days=text[:20])
-    return _act(request, account, "history", lambda: door_of(request).set_history(account, int(text)))
+    door, by = door_of(request), actor_of(request)
+    return _act(request, account, "history", lambda: door.set_history(account, int(text), by=by))
 
 
 @post(
