@@ -201,11 +201,33 @@ def test_ones_own_password_is_changed_against_the_old_one(site, observatory):
     assert send(site, "/login", name="ada", password=new).status == 303
 
 
+def test_somebody_sees_where_he_is_logged_in(timed, clock):
+    """Every session that has not ended, with its address and times, the one that asks marked; nobody else's."""
+    users.add_user(timed, "ada", Role.VIEWER, Secret(PASSWORD))
+    users.add_user(timed, "bob", Role.VIEWER, Secret(PASSWORD))
+    users.log_in(timed, "bob", PASSWORD, address="10.0.0.3")
+    at = clock.now
+    users.log_in(timed, "ada", PASSWORD, address="10.0.0.1")
+    clock.now += timedelta(hours=11)
+    here = users.log_in(timed, "ada", PASSWORD, address="10.0.0.2")
+    both = sessions.list_sessions(timed, "ada", here.reveal())
+    clock.now += timedelta(hours=2)
+
+    assert [(one.address, one.began_at, one.is_this) for one in both] == [
+        ("10.0.0.2", at + timedelta(hours=11), True),
+        ("10.0.0.1", at, False),
+    ]
+    assert [one.address for one in sessions.list_sessions(timed, "ada")] == ["10.0.0.2"]
+
+
 def test_logging_out_everywhere(site, observatory):
     """Every session of the one who asks ends, nobody else's."""
     mine, also_mine, other = (log_in_as(observatory, role) for role in (Role.VIEWER, Role.VIEWER, Role.ADMIN))
+    before = site.ask("/settings", session=mine).text
     reply = send(site, "/settings/logout", mine)
 
+    assert before.count('<td class="lead">') == 2
+    assert before.count('<span class="meta">here</span>') == 1
     assert (reply.status, reply.headers["location"]) == (303, "/login")
     assert [site.ask("/settings", session=session).status for session in (mine, also_mine, other)] == [303, 303, 200]
 

@@ -251,7 +251,7 @@ def _let_in(observatory: Observatory, client: Client, claims: dict[str, Any], ad
                 note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
             note(observatory, tx, by, "logged in", user.name, now=now, detail=client.issuer)
             proved_at = _proved_at(claims, now)
-            return begin_session(tx, user.name, now=now, proved_at=proved_at, replaces=replaces)
+            return begin_session(tx, user.name, now=now, proved_at=proved_at, address=address, replaces=replaces)
     raise LoginRefused("You may not come in here.", hint="Ask an admin for a group that may.")
 
 

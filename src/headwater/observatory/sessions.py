@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,17 @@ SESSION_LIFETIME = timedelta(days=7)
 SESSION_IDLE = timedelta(hours=12)
 FRESH = timedelta(minutes=10)
 """How long after proving who one is one may change who may come in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSummary:
+    """Where somebody is logged in; `last_seen_at` is right to a minute."""
+
+    began_at: datetime
+    last_seen_at: datetime
+    address: str
+    is_this: bool
+
 
 FIRST_ADMIN = "admin"
 """What the user is called whom the first login link creates."""
@@ -86,18 +98,26 @@ def redeem_link(observatory: Observatory, secret: str, *, address: str = "", rep
         if user is None or user.disabled_at is not None:
             return None
         note(observatory, tx, Actor(name=user.name, address=address), "logged in", user.name, now=now, detail="link")
-        return begin_session(tx, user.name, now=now, proved_at=now, replaces=replaces)
+        return begin_session(tx, user.name, now=now, proved_at=now, address=address, replaces=replaces)
 
 
 def begin_session(
-    tx: Connection, user: str, *, now: datetime, proved_at: datetime | None, replaces: str = ""
+    tx: Connection, user: str, *, now: datetime, proved_at: datetime | None, address: str, replaces: str = ""
 ) -> Secret:
     """Begin a session and give its secret; the one it replaces ends."""
     session = make_secret()
     kept.delete_expired_access(tx, now)
     if replaces:
         kept.delete_session(tx, hash_secret(replaces))
-    kept.save_session(tx, hash_secret(session), user=user, now=now, expires_at=now + SESSION_IDLE, proved_at=proved_at)
+    kept.save_session(
+        tx,
+        hash_secret(session),
+        user=user,
+        now=now,
+        expires_at=now + SESSION_IDLE,
+        proved_at=proved_at,
+        address=address,
+    )
     people.change_user(tx, user, last_login_at=now)
     return Secret(session)
 
@@ -120,6 +140,26 @@ def find_session(observatory: Observatory, secret: str) -> Caller | None:
         is_fresh=session.proved_at is not None and now - session.proved_at <= FRESH,
         has_password=user.has_password,
         issuer=user.issuer,
+    )
+
+
+def list_sessions(observatory: Observatory, name: str, secret: str = "") -> tuple[SessionSummary, ...]:
+    """List where a user is logged in, the one used last first; `secret` is that of the session that asks.
+
+    Raises:
+        NotKnown: there is no such user.
+    """
+    now, asking = observatory.store.now(), hash_secret(secret)
+    with observatory.store.read() as tx:
+        sessions = kept.list_sessions(tx, people.get_user(tx, name), now)
+    return tuple(
+        SessionSummary(
+            began_at=session.created_at,
+            last_seen_at=session.last_seen_at,
+            address=session.address,
+            is_this=session.session_hash == asking,
+        )
+        for session in sessions
     )
 
 

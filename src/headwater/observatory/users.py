@@ -164,7 +164,7 @@ def change_password(observatory: Observatory, name: str, so_far: str, password: 
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
         kept.delete_access_of(tx, user.name)
         note(observatory, tx, by, "password set", user.name, now=now)
-        return begin_session(tx, user.name, now=now, proved_at=now)
+        return begin_session(tx, user.name, now=now, proved_at=now, address=by.address)
 
 
 def log_in(
@@ -191,7 +191,7 @@ def log_in(
         if password_hash is not None and is_outdated(password_hash):
             people.change_user(tx, name, password_hash=hash_again(password))
         note(observatory, tx, Actor(name=name, address=address), "logged in", name, now=now, detail="password")
-        return begin_session(tx, name, now=now, proved_at=now, replaces=replaces)
+        return begin_session(tx, name, now=now, proved_at=now, address=address, replaces=replaces)
 
 
 def _count(observatory: Observatory, name: str, address: str, now: datetime) -> None:

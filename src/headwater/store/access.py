@@ -9,14 +9,13 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.errors import NotKnown, WrongUse
-from headwater.store.rows import ApiToken, Session
+from headwater.store.rows import ApiToken, Session, User
 from headwater.store.schema import api_tokens, login_links, login_tries, sessions
 from headwater.store.users import find_user
 from headwater.store.values import clean_key
 
 _TOKEN = [column for column in api_tokens.c if column.name != "token_hash"]
 _DAY = timedelta(days=1)
-_SESSION = [column for column in sessions.c if column.name != "session_hash"]
 
 
 def save_api_token(
@@ -93,26 +92,29 @@ def save_session(
     now: datetime,
     expires_at: datetime,
     proved_at: datetime | None,
+    address: str = "",
 ) -> None:
     """Keep a new session."""
     facts = {"session_hash": session_hash, "user_name": user, "created_at": now, "last_seen_at": now}
+    facts["address"] = address
     tx.execute(insert(sessions).values(**facts, expires_at=expires_at, proved_at=proved_at))
 
 
 def find_session(tx: Connection, session_hash: bytes, now: datetime) -> Session | None:
     """Find a session that has not expired, of somebody who may come in, with the role of this moment."""
     here = (sessions.c.session_hash == session_hash) & (sessions.c.expires_at > now)
-    row = tx.execute(select(*_SESSION).where(here)).first()
+    row = tx.execute(select(sessions).where(here)).first()
     user = None if row is None else find_user(tx, row.user_name)
     if row is None or user is None or user.disabled_at is not None:
         return None
-    return Session(
-        user=user,
-        created_at=row.created_at,
-        last_seen_at=row.last_seen_at,
-        expires_at=row.expires_at,
-        proved_at=row.proved_at,
-    )
+    return _session(row, user)
+
+
+def list_sessions(tx: Connection, user: User, now: datetime) -> list[Session]:
+    """List where a user is logged in, the one used last first."""
+    here = (sessions.c.user_name == clean_key(user.name)) & (sessions.c.expires_at > now)
+    newest_first = sessions.c.last_seen_at.desc(), sessions.c.created_at.desc(), sessions.c.session_hash
+    return [_session(row, user) for row in tx.execute(select(sessions).where(here).order_by(*newest_first))]
 
 
 def note_session_use(tx: Connection, session_hash: bytes, now: datetime, expires_at: datetime) -> None:
@@ -166,6 +168,18 @@ def delete_expired_access(tx: Connection, now: datetime) -> None:
 
 def _before(now: datetime, end: Any) -> ColumnElement[bool]:
     return or_(end.is_(None), end > now)
+
+
+def _session(row: Any, user: User) -> Session:
+    return Session(
+        session_hash=row.session_hash,
+        user=user,
+        address=row.address,
+        created_at=row.created_at,
+        last_seen_at=row.last_seen_at,
+        expires_at=row.expires_at,
+        proved_at=row.proved_at,
+    )
 
 
 def _token(row: Any) -> ApiToken:

@@ -303,9 +303,11 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody who is logged in; `proved_at` is when the person last proved who it is."""
+    """Somebody who is logged in; `proved_at` is when the person last proved who it is, `address` where it came from."""
 
+    session_hash: bytes
     user: User
+    address: str
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headwater.observatory.audit import AuditReport
     from headwater.observatory.holder import Observatory
     from headwater.observatory.reports import TokenSummary
+    from headwater.observatory.sessions import SessionSummary
     from headwater.observatory.users import UsersReport, UserSummary
     from headwater.observatory.webhooks import WebhookReport
 
@@ -33,6 +34,7 @@ class People:
     log_in: Callable[..., Secret | None]
     end_session: Callable[..., None]
     end_sessions: Callable[..., None]
+    list_sessions: Callable[[str, str], tuple[SessionSummary, ...]]
     needs_first_login: Callable[[], bool]
     provider: str | None
     begin_login: Callable[..., tuple[Secret, str]]
@@ -61,6 +63,7 @@ def open_people(observatory: Observatory) -> People:
         log_in=partial(users.log_in, observatory),
         end_session=partial(sessions.end_session, observatory),
         end_sessions=partial(sessions.end_sessions, observatory),
+        list_sessions=partial(sessions.list_sessions, observatory),
         needs_first_login=partial(sessions.needs_first_login, observatory),
         provider=observatory.settings.oidc.issuer,
         begin_login=partial(oidc.begin_login, observatory),

@@ -17,7 +17,7 @@ from headwater.observatory.access import Caller, Role
 from headwater.web.door import door_of
 from headwater.web.forms import SIZE_LIMIT, actor_of, read_form
 from headwater.web.login import make_cookie
-from headwater.web.settings_pages import show, show_tokens, show_users
+from headwater.web.settings_pages import show_oneself, show_tokens, show_users
 
 _COOKIE_SECONDS = 7 * 86_400
 _LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
@@ -39,7 +39,7 @@ def change_password(request: Request[Any, Any, Any], body: RawBody) -> Response[
         password = Secret(fields.get("new", ""))
         session = door_of(request).people.change_password(caller.name, fields.get("password", ""), password, by=by)
     except (WrongUse, TooManyTries) as error:
-        return show(request, "settings.html", status_code=400, fault=str(error))
+        return show_oneself(request, fault=str(error), status_code=400)
     cookie = make_cookie(request, session.reveal(), _COOKIE_SECONDS)
     return Redirect("/settings?saved=password", status_code=303, cookies=[cookie])
 

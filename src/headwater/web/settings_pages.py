@@ -10,6 +10,7 @@ from litestar.exceptions import ValidationException
 
 from headwater.observatory.access import Role
 from headwater.web.door import door_of
+from headwater.web.guard import cookie_name
 from headwater.web.render import page
 
 _SAID = {
@@ -26,7 +27,7 @@ _LONGEST_PAGE = 100
 @get("/settings", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
 def settings_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show who one is and what one may do; set the password, log out everywhere."""
-    return show(request, "settings.html")
+    return show_oneself(request)
 
 
 @get("/settings/users", role=Role.ADMIN, include_in_schema=False)
@@ -69,6 +70,13 @@ def audit_page(request: Request[Any, Any, Any]) -> Response[str]:
 def about_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show what this installation is."""
     return show(request, "settings_about.html", about=door_of(request).people.get_about())
+
+
+def show_oneself(request: Request[Any, Any, Any], *, fault: str = "", status_code: int = 200) -> Response[str]:
+    """Show who one is and where one is logged in; `fault` is what was wrong with the form."""
+    caller, secret = request.scope["user"], request.cookies.get(cookie_name(request), "")
+    sessions = door_of(request).people.list_sessions(caller.name, secret) if caller.is_person else ()
+    return show(request, "settings.html", status_code=status_code, sessions=sessions, fault=fault)
 
 
 def show_users(

@@ -52,6 +52,7 @@ sessions = Table(
     metadata,
     key("session_hash", LargeBinary),
     needed("user_name", Key()),
+    needed("address", Words(), "''"),
     needed("created_at", Instant()),
     needed("last_seen_at", Instant()),
     needed("expires_at", Instant()),

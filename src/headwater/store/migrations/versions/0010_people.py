@@ -44,6 +44,7 @@ def upgrade() -> None:
         "sessions",
         sa.Column("session_hash", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
