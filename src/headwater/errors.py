@@ -71,6 +71,10 @@ class NotKnown(WrongUse):
     """A name or an id that means nothing here."""
 
 
+class NotAllowed(WrongUse):
+    """Something that the one who asks may not do, though others may."""
+
+
 class TooManyTries(WrongUse):
     """Passwords that were tried faster than anybody mistypes one."""
 

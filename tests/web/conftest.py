@@ -126,7 +126,7 @@ def door(observatory: Observatory) -> Door:
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=lambda: 41,
-        accept=lambda _body: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
+        accept=lambda _body, **_: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
         people=open_people(observatory),
     )

@@ -66,6 +66,7 @@ class Caller:
     """Who asks: an API token, or a person who is logged in.
 
     `is_fresh` is whether the person proved a moment ago who it is; `issuer` is the provider that vouches for it.
+    `account_id` is the dbt Cloud account whose runs alone an API token hands in, None for those of every one.
     """
 
     name: str
@@ -74,16 +75,27 @@ class Caller:
     is_fresh: bool = False
     has_password: bool = False
     issuer: str | None = None
+    account_id: int | None = None
 
 
 def create_token(
-    observatory: Observatory, name: str, role: Role, *, lifetime: timedelta | None = None, by: Actor = COMMAND_LINE
+    observatory: Observatory,
+    name: str,
+    role: Role,
+    *,
+    lifetime: timedelta | None = None,
+    account_id: int | None = None,
+    by: Actor = COMMAND_LINE,
 ) -> tuple[TokenSummary, Secret]:
     """Create an API token and give its secret, for the only time.
 
+    With an `account_id` it hands in runs of that dbt Cloud account only.
+
     Raises:
-        WrongUse: the name is none, or a token that is not revoked has it.
+        WrongUse: the name is none, a token that is not revoked has it, or one that reads is to be for an account.
     """
+    if account_id is not None and role is not Role.INGEST:
+        raise WrongUse("Only a token of the role ingest is for one account.", hint="Others see every account.")
     if not name.strip() or len(name) > _LONGEST_NAME or "/" in name:
         raise WrongUse("A token's name is up to 80 characters without a slash.", hint="Say what it is for: grafana.")
     secret, now = make_token(role), observatory.store.now()
@@ -99,8 +111,10 @@ def create_token(
             now=now,
             expires_at=expires_at,
             created_by=by.name,
+            account_id=account_id,
         )
-        note(observatory, tx, by, "token created", name, now=now, detail=role)
+        detail = role if account_id is None else f"{role} of account {account_id}"
+        note(observatory, tx, by, "token created", name, now=now, detail=detail)
     summary = TokenSummary(
         name=name,
         role=role,
@@ -110,6 +124,7 @@ def create_token(
         expires_at=expires_at,
         is_revoked=False,
         created_by=by.name,
+        account_id=account_id,
     )
     return summary, Secret(secret)
 
@@ -143,7 +158,7 @@ def find_token(observatory: Observatory, secret: str) -> Caller | None:
         return None
     if token.last_used_at is None or now - token.last_used_at > NOTE_AFTER:
         note_use(observatory, lambda tx: kept.note_token_use(tx, token.name, now))
-    return Caller(name=token.name, role=Role(token.role))
+    return Caller(name=token.name, role=Role(token.role), account_id=token.account_id)
 
 
 def make_token(role: Role) -> str:
@@ -192,4 +207,5 @@ def _summarise(token: ApiToken) -> TokenSummary:
         expires_at=token.expires_at,
         is_revoked=token.revoked_at is not None,
         created_by=token.created_by,
+        account_id=token.account_id,
     )

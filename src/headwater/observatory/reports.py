@@ -377,3 +377,4 @@ class TokenSummary:
     expires_at: datetime | None
     is_revoked: bool
     created_by: str
+    account_id: int | None

@@ -28,6 +28,7 @@ def save_api_token(
     now: datetime,
     expires_at: datetime | None = None,
     created_by: str = "",
+    account_id: int | None = None,
 ) -> None:
     """Keep a new API token.
 
@@ -39,7 +40,8 @@ def save_api_token(
     if tx.execute(select(api_tokens.c.name).where(known)).first() is not None:
         raise WrongUse(f"There is a token {name} already.", hint="Take another name, or revoke it first.")
     facts = {"name": name, "role": role, "token_hash": token_hash, "prefix": prefix, "created_at": now}
-    tx.execute(insert(api_tokens).values(**facts, expires_at=expires_at, created_by=created_by))
+    facts |= {"expires_at": expires_at, "created_by": created_by, "account_id": account_id}
+    tx.execute(insert(api_tokens).values(**facts))
 
 
 def find_api_token(tx: Connection, token_hash: bytes, now: datetime) -> ApiToken | None:

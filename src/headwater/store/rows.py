@@ -284,6 +284,7 @@ class ApiToken:
     expires_at: datetime | None
     revoked_at: datetime | None
     created_by: str
+    account_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

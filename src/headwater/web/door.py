@@ -79,7 +79,7 @@ class Door:
     resolve: Callable[[str, Actor, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
-    accept: Callable[[bytes], AcceptReport]
+    accept: Callable[..., AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
     people: People
 

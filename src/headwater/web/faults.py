@@ -14,7 +14,16 @@ from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from headwater.errors import Ambiguous, ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, TooManyTries, WrongUse
+from headwater.errors import (
+    Ambiguous,
+    ArtifactUnreadable,
+    HeadwaterError,
+    NotAllowed,
+    NotKnown,
+    StoreError,
+    TooManyTries,
+    WrongUse,
+)
 from headwater.web.guard import ProofNeeded
 from headwater.web.render import page
 
@@ -23,6 +32,15 @@ if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
 _logger = structlog.get_logger()
+_STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
+    (NotKnown, 404),
+    (NotAllowed, 403),
+    (TooManyTries, 429),
+    (WrongUse, 400),
+    (ArtifactUnreadable, 400),
+    (StoreError, 503),
+)
+"""The status that answers each kind of error, the first that fits."""
 _SAID = {
     400: ("The request cannot be read.", "Check the address and its parameters."),
     401: ("Nobody is logged in, or the token is not valid any more.", "Log in, or send an API token as a bearer."),
@@ -53,17 +71,7 @@ class FaultDocument:
 
 def answer_known(request: Request[Any, Any, Any], error: HeadwaterError) -> Response[Any]:
     """Answer with what one of our own errors says."""
-    status = (
-        404
-        if isinstance(error, NotKnown)
-        else 429
-        if isinstance(error, TooManyTries)
-        else 400
-        if isinstance(error, WrongUse | ArtifactUnreadable)
-        else 500
-    )
-    if isinstance(error, StoreError):
-        status = 503
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     hint = error.hint
     if isinstance(error, Ambiguous):
         hint = f"{hint} It could be: {'; '.join(error.candidates)}."

@@ -130,8 +130,9 @@ async def create_token(request: Request[Any, Any, Any], body: RawBody) -> Respon
 def _create_token(request: Request[Any, Any, Any], fields: dict[str, str]) -> Response[Any]:
     name, by = fields.get("name", "").strip(), actor_of(request)
     try:
-        role, lifetime = _read_role(fields), _read_lifetime(fields)
-        _, secret = door_of(request).people.create_token(name, role, lifetime=lifetime, by=by)
+        role, lifetime, account_id = _read_role(fields), _read_lifetime(fields), _read_account(fields)
+        people = door_of(request).people
+        _, secret = people.create_token(name, role, lifetime=lifetime, account_id=account_id, by=by)
     except WrongUse as error:
         return show_tokens(request, fault=str(error), name=name[:80], status_code=400)
     return show_tokens(request, secret=secret.reveal(), name=name)
@@ -166,6 +167,15 @@ def _read_role(fields: dict[str, str]) -> Role:
         return Role(fields.get("role", ""))
     except ValueError:
         raise WrongUse("Choose a role: viewer, operator or admin.") from None
+
+
+def _read_account(fields: dict[str, str]) -> int | None:
+    text = fields.get("account_id", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
+        raise WrongUse("An account's id is the number in dbt Cloud's addresses; leave it empty for all.")
+    return int(text)
 
 
 def _read_lifetime(fields: dict[str, str]) -> timedelta | None:

@@ -19,6 +19,7 @@ api_tokens = Table(
     Column("expires_at", Instant()),
     Column("revoked_at", Instant()),
     needed("created_by", Words(), "''"),
+    Column("account_id", Number()),
     UniqueConstraint("token_hash"),
 )
 

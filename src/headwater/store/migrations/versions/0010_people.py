@@ -79,3 +79,4 @@ def upgrade() -> None:
     )
     op.bulk_insert(heads, [{"head_id": 1, "event_id": 0, "link": _FIRST_LINK}])
     op.add_column("api_tokens", sa.Column("created_by", sa.Text(), server_default=sa.text("''"), nullable=False))
+    op.add_column("api_tokens", sa.Column("account_id", sa.BigInteger(), nullable=True))
