@@ -63,7 +63,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def window_of(browser) -> Iterator:
     """Open a window that knows nobody yet."""
     context = browser.new_context()
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     try:
         yield context.new_page()
     finally:

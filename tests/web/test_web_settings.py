@@ -43,7 +43,7 @@ def window_of(browser, site, **options) -> Iterator:
     """Open a window of ada, who logs in by her password; what the browser complains about fails the test."""
     complaints: list[str] = []
     context = browser.new_context(**options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     window = context.new_page()
     window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     try:
