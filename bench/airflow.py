@@ -42,7 +42,8 @@ def main() -> None:
         print("| milliseconds beyond asking dbt Cloud | median | 95 of 100 | at most |\n|---|---|---|---|")
         with served(folder) as url:
             os.environ["HEADWATER_URL"] = url
-            say("a run that the server did not know", [collected(simulator, run_id) for run_id in runs])
+            say("a run that the server did not know, one a second", at_rest(simulator, runs[::2]))
+            say("one right after the other", [collected(simulator, run_id) for run_id in runs[1::2]])
             wait_until_empty(folder)
             print(f"| of these brought a manifest that it did not know | {count(folder, 'manifests')} | | |")
             say("the same once more", [collected(simulator, run_id) for run_id in runs])
@@ -75,6 +76,15 @@ def say_spread(what: str, seconds: list[float]) -> None:
 def kept() -> list[Path]:
     """Give what lies in the spool."""
     return sorted(Path(os.environ["HEADWATER_SPOOL"]).glob("*.collected"))
+
+
+def at_rest(simulator: RunningSimulator, run_ids: list[int]) -> list[CollectResult]:
+    """Collect runs as tasks that end now and then do, once a second, which is 86,400 a day."""
+    results = []
+    for run_id in run_ids:
+        results.append(collected(simulator, run_id))
+        time.sleep(1.0)
+    return results
 
 
 def busy(path: Path) -> float:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from headwater.errors import NotKnown, SecretUnavailable, TokenRejected, WrongUs
 from headwater.model.secret import Secret
 from headwater.monitor import open_monitor
 from headwater.observatory.accounts import get_account_summary, set_token
+from headwater.observatory.evaluating import evaluating_stored
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.keeping import delete_expired
 from headwater.observatory.reports import RunReport
@@ -40,6 +41,7 @@ from headwater.observatory.webhooks import (
     unsubscribe,
 )
 from headwater.store.accounts import set_paused
+from headwater.store.incidents import get_mark
 from headwater.store.secrets import TOKEN, WEBHOOK, open_token
 from headwater.store.webhooks import (
     Webhook,
@@ -221,6 +223,33 @@ def find_finished(observatory: Observatory, name: str, run_id: int) -> RunReport
     except NotKnown:
         return None
     return found if found.finished_at is not None else None
+
+
+def test_what_was_announced_is_evaluated_behind_it(tmp_path: Path) -> None:
+    """Whoever reads an announced run evaluates nothing, so that no other waits; a thread does behind it."""
+    with telling_cloud() as cloud, watching(cloud, tmp_path, days=1, accounts=1) as observatory:
+        sync_accounts(observatory)
+        key = get_account(observatory, "first").account_key
+
+        def evaluated_at() -> datetime | None:
+            with observatory.store.read() as tx:
+                return get_mark(tx, key).evaluated_at
+
+        first = evaluated_at()
+        run_id = order_run(cloud, observatory, "first")
+        with observatory.store.write() as tx:
+            add_event(tx, key, "wev_1", run_id, observatory.store.now())
+        assert answer(observatory, "first").runs_collected == 1
+
+        assert evaluated_at() == first
+        with evaluating_stored(observatory):
+            wait_until(lambda: evaluated_at() == cloud.now)
+            cloud.advance(60)
+            run_id = order_run(cloud, observatory, "first")
+            with observatory.store.write() as tx:
+                add_event(tx, key, "wev_2", run_id, observatory.store.now())
+            answer(observatory, "first")
+            wait_until(lambda: evaluated_at() == cloud.now)
 
 
 def test_announced_runs_far_above_hide_none_below(tmp_path: Path) -> None:

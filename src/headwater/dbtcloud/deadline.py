@@ -1,4 +1,4 @@
-"""A deadline for a whole request: a timer that shuts the socket down, whatever the request is waiting for."""
+"""A deadline for a whole request: a watch that shuts the socket down, whatever the request is waiting for."""
 
 from __future__ import annotations
 
@@ -35,16 +35,14 @@ class Deadline:
     def __init__(self, seconds: float, *, allow_private: bool) -> None:
         self.allow_private = allow_private
         self.has_expired = False
-        self._end = time.monotonic() + seconds
+        self.end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
 
     @property
     def remaining(self) -> float:
         """Seconds left, never less than a hundredth: a socket takes 0 for "do not wait at all"."""
-        return max(self._end - time.monotonic(), 0.01)
+        return max(self.end - time.monotonic(), 0.01)
 
     def watch(self, connected: socket.socket) -> None:
         """Take a second handle on the connection, which works through a TLS handshake and after urllib3 let go."""
@@ -55,20 +53,21 @@ class Deadline:
                 self._shut()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, watch: DeadlineWatch) -> Iterator[None]:
         """Let the time run while the block runs."""
         token = _CURRENT.set(self)
-        self._timer.start()
+        watch.begin(self)
         try:
             yield
         finally:
-            self._timer.cancel()
+            watch.end(self)
             _CURRENT.reset(token)
             with self._lock:
                 if self._handle is not None:
                     self._handle.close()
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """End the request."""
         with self._lock:
             self.has_expired = True
             self._shut()
@@ -77,6 +76,56 @@ class Deadline:
         if self._handle is not None:
             with suppress(OSError):
                 self._handle.shutdown(socket.SHUT_RDWR)
+
+
+class DeadlineWatch:
+    """One thread that ends the requests whose time is over.
+
+    A thread for each request, as `threading.Timer` has it, costs each the wait until it runs: milliseconds in a process
+    that is busy.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[Deadline] = set()
+        self._changed = threading.Condition()
+        self._looks_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self, deadline: Deadline) -> None:
+        """Watch a deadline."""
+        with self._changed:
+            self._running.add(deadline)
+            if self._thread is None or not self._thread.is_alive():  # it does not live on in a forked process
+                self._looks_at = deadline.end
+                self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._thread.start()
+            elif deadline.end < self._looks_at:
+                self._changed.notify()
+
+    def end(self, deadline: Deadline) -> None:
+        """Watch a deadline no more."""
+        with self._changed:
+            self._running.discard(deadline)
+
+    def close(self) -> None:
+        """Let the thread end, as soon as nothing runs."""
+        with self._changed:
+            self._changed.notify()
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                over = [deadline for deadline in self._running if deadline.end <= now]
+                self._running.difference_update(over)
+                if not over and not self._running:
+                    self._thread = None
+                    return
+                if not over:
+                    self._looks_at = min(deadline.end for deadline in self._running)
+                    self._changed.wait(self._looks_at - now)
+            for deadline in over:
+                deadline.expire()
 
 
 _CURRENT: ContextVar[Deadline] = ContextVar("deadline of the request in this thread")

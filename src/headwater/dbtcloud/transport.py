@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from headwater.dbtcloud.deadline import Deadline, NoAnswer, PlainPool, TlsPool
+from headwater.dbtcloud.deadline import Deadline, DeadlineWatch, NoAnswer, PlainPool, TlsPool
 from headwater.dbtcloud.origin import is_private_host
 from headwater.dbtcloud.retry import Failure
 from headwater.errors import AnswerUnreadable, ConfigurationInvalid, HeadwaterError, OriginRefused, TokenRejected
@@ -74,6 +74,7 @@ class HttpTransport:
         self._manager = manager
         self._seconds = deadline
         self._allow_private = allow_private
+        self._watch = DeadlineWatch()
 
     def send(self, request: Request) -> Answer:
         """Send a request and give the answer, whatever its status; see `Transport`."""
@@ -84,7 +85,7 @@ class HttpTransport:
             raise OriginRefused(f"{host} is an address of a private network.")
         failure: HeadwaterError
         deadline = Deadline(self._seconds, allow_private=self._allow_private)
-        with deadline.running():
+        with deadline.running(self._watch):
             try:
                 answer = self._exchange(request)
                 # A body that ends with its connection looks complete when the deadline cuts it off.
@@ -102,6 +103,7 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connections that are kept."""
         self._manager.clear()
+        self._watch.close()
 
     def __enter__(self) -> Self:
         return self

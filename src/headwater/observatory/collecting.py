@@ -17,7 +17,7 @@ from headwater.model.airflow import name_task
 from headwater.model.node import ArtifactMetadata
 from headwater.model.run import AirflowContext, Run, RunStatus, Way
 from headwater.observatory.aliases import find_sibling
-from headwater.observatory.evaluating import evaluate_account
+from headwater.observatory.evaluating import evaluate_stored
 from headwater.observatory.holder import Observatory
 from headwater.observatory.reports import IngestReport, InvocationSummary, ReceiveReport
 from headwater.sdk.target import read_folder
@@ -53,10 +53,12 @@ def receive(observatory: Observatory, body: bytes, now: datetime) -> ReceiveRepo
     """
     collected = decode(body)
     if isinstance(collected, CollectedTarget):
-        return _describe_received(ingest_collected(observatory, collected, now).invocations)
+        received = _describe_received(_ingest(observatory, collected, now).invocations)
+        observatory.stored.set()
+        return received
     account = _find_or_add_account(observatory, collected.address, now)
     recorded = record_run(observatory.store, account.account_key, collected, Way.SDK, now)
-    evaluate_account(observatory, account.account_key)
+    observatory.stored.set()
     return ReceiveReport(account=account.name, run_id=collected.run.run_id, is_new=recorded.saved.is_new)
 
 
@@ -99,15 +101,18 @@ def ingest_collected(observatory: Observatory, collected: CollectedTarget, now: 
     Raises:
         ArtifactUnreadable: none of its artifacts can be read.
     """
+    report = _ingest(observatory, collected, now)
+    evaluate_stored(observatory)
+    return report
+
+
+def _ingest(observatory: Observatory, collected: CollectedTarget, now: datetime) -> IngestReport:
     target = read_target(
         {file.name: file.body for file in collected.files},
         context=frozenset(file.name for file in collected.files if file.is_context),
         command=collected.command,
     )
-    stored = _save(observatory, target, collected, now)
-    for account_key in sorted({each.home.account.account_key for each in stored}):
-        evaluate_account(observatory, account_key)
-    return _describe(target, collected, stored)
+    return _describe(target, collected, _save(observatory, target, collected, now))
 
 
 @dataclass(frozen=True, slots=True)

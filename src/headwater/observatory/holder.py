@@ -31,7 +31,7 @@ from headwater.sync.budget import StoreBudget
 class Observatory:
     """The open store, the key of its secrets and the way to dbt Cloud; every family of questions takes it first.
 
-    `accepted` wakes whoever stores what the SDK sent.
+    `accepted` wakes whoever stores what the SDK sent, `stored` whoever evaluates what was stored.
     """
 
     settings: Settings
@@ -44,6 +44,7 @@ class Observatory:
     traffic: Traffic = field(default_factory=Traffic)
     lineage: LineageMemory = field(default_factory=LineageMemory)
     accepted: threading.Event = field(default_factory=threading.Event)
+    stored: threading.Event = field(default_factory=threading.Event)
 
     def client(self, account: Account) -> Client:
         """Give a client for an account, on the budget that all processes share.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 from sqlalchemy import Connection
 
 from headwater.collect import CollectedRun, CollectedTarget, decode
-from headwater.errors import HeadwaterError, NotAllowed, StoreBusy, StoreError
+from headwater.errors import HeadwaterError, NotAllowed, StoreBusy
+from headwater.observatory.background import repeating
 from headwater.observatory.collecting import receive
 from headwater.observatory.holder import Observatory
 from headwater.observatory.inbox_reports import AcceptReport, InboxFault, InboxReport
@@ -19,8 +19,6 @@ from headwater.store import inbox as stored
 MOST_WAITING = 1_000
 """Bodies that may wait; the SDK keeps further ones on its own disk, and sends them later."""
 
-_LOOK_SECONDS = 1.0
-_ENDING_SECONDS = 8.0
 _SHOWN = 20
 _DIED = "The process that stored it ended on the way."
 
@@ -62,21 +60,9 @@ def store_accepted(observatory: Observatory) -> int:
     return count
 
 
-@contextmanager
-def storing_accepted(observatory: Observatory) -> Iterator[None]:
-    """Store in a thread what this process or another accepts, as long as the context lasts.
-
-    At its end what is being stored is waited for, for some seconds; the rest is left to the next process.
-    """
-    stop = threading.Event()
-    storing = threading.Thread(target=_store_until, args=(observatory, stop), name="inbox", daemon=True)
-    storing.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        observatory.accepted.set()
-        storing.join(_ENDING_SECONDS)
+def storing_accepted(observatory: Observatory) -> AbstractContextManager[None]:
+    """Store in a thread what this process or another accepts, as long as the context lasts."""
+    return repeating("inbox", partial(store_accepted, observatory), observatory.accepted, looks=True)
 
 
 def describe_inbox(tx: Connection) -> InboxReport:
@@ -95,16 +81,6 @@ def describe_inbox(tx: Connection) -> InboxReport:
             for body in failing
         ),
     )
-
-
-def _store_until(observatory: Observatory, stop: threading.Event) -> None:
-    while not stop.is_set():
-        observatory.accepted.clear()
-        try:
-            store_accepted(observatory)
-        except StoreError:
-            stop.wait(_LOOK_SECONDS)  # the database is away, and so nothing is accepted either
-        observatory.accepted.wait(_LOOK_SECONDS)
 
 
 def _claim(observatory: Observatory) -> stored.ClaimedBody | None:

@@ -16,7 +16,6 @@ from headwater.dbtcloud.webhooks import RunEvent, Subscription, Subscriptions, i
 from headwater.errors import AccessDenied, DbtCloudError, NotVisible, OriginRefused, TokenRejected, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.audit import COMMAND_LINE, note
-from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.sentences import say_span
 from headwater.observatory.syncing import syncing_apart
@@ -122,7 +121,7 @@ def answer(observatory: Observatory, name: str) -> PassReport:
     with syncing_apart(observatory, name, "announced") as sync:
         report = answer_announced(sync, limit=_ANSWERED_AT_ONCE)
     if report.runs_collected:
-        evaluate_account(observatory, sync.account_key)
+        observatory.stored.set()
     return report
 
 
