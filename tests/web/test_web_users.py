@@ -1,7 +1,9 @@
 """Users, passwords and what the settings change, on the real store and over the wire."""
 
+import html
+import re
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from web_people import log_in_as
@@ -323,6 +325,26 @@ def test_who_proves_to_be_somebody_goes_on_for_ten_minutes(timed_door, clock):
         assert site.ask("/settings", session=old).status == 303
         assert added.status == 200
         assert elsewhere.headers["location"] == "/settings"
+
+
+def test_a_token_is_not_asked_for_before_the_proof_which_leads_back(timed_door, clock):
+    """The page of an account, whatever it is called, asks for the proof instead of a token; so does what is sent."""
+    page_of = "/accounts/" + quote("Highland Röster & Söhne 100%", safe="")
+    with timed_door() as (site, timed):
+        users.add_user(timed, "ada", Role.ADMIN, Secret(PASSWORD))
+        old = session_of(send(site, "/login", name="ada", password=PASSWORD))
+        fresh_page = site.ask(page_of, session=old).text
+        clock.now += timedelta(minutes=11)
+        page = site.ask(page_of, session=old).text
+        sent = send(site, f"{page_of}/token", old, token="dbtc_secret")
+        asked = re.search(r"/confirm[?]then=([^\"]+)", page)[0]
+        then = re.search(r'name="then" value="([^"]*)"', site.ask(asked, session=old).text)[1]
+        proved = send(site, "/confirm", old, password=PASSWORD, then=html.unescape(then))
+
+        assert 'name="token"' in fresh_page
+        assert 'name="token"' not in page
+        assert (sent.status, sent.headers["location"]) == (303, asked)
+        assert (proved.status, proved.headers["location"]) == (303, page_of)
 
 
 def test_what_is_done_to_users_is_noted(observatory):

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AboutReport:
-    """This installation. `schema` is the revision of the database's schema, `runs_days` how long runs are kept."""
+    """This installation. `schema` is the revision of the database's schema, `runs_days` how long runs are kept.
+
+    `provider` is the issuer of the OpenID provider, `external_url` the address people open; None where there is none.
+    """
 
     version: str
     database: str
@@ -25,6 +28,8 @@ class AboutReport:
     runs: int
     executions: int
     runs_days: int
+    provider: str | None
+    external_url: str | None
     as_of: datetime
 
 
@@ -39,6 +44,8 @@ def get_about(observatory: Observatory) -> AboutReport:
         accounts=stored.accounts,
         runs=stored.runs,
         executions=stored.executions,
+        provider=observatory.settings.oidc.issuer,
+        external_url=observatory.settings.web.external_url,
         runs_days=observatory.settings.retention.runs_days,
         as_of=observatory.store.now(),
     )

@@ -87,7 +87,8 @@ def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
         if status == 401:
             return Redirect("/login", status_code=303)
         if isinstance(error, ProofNeeded):
-            return Redirect(f"/confirm?then={quote(page_above(request.url.path))}", status_code=303)
+            here = page_above(request.scope["raw_path"].decode("latin-1"))
+            return Redirect(f"/confirm?then={quote(here)}", status_code=303)
     message, hint = _SAID.get(status, (HTTPStatus(status).phrase + ".", ""))
     if status in {401, 403}:
         message = error.detail
@@ -108,7 +109,7 @@ def answer_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Resp
 
 
 def page_above(path: str) -> str:
-    """Give the page that a form's address belongs to: its first two parts."""
+    """Give the page that a form's address belongs to: its first two parts, as they were sent."""
     return "/".join(path.split("/")[:3])
 
 
