@@ -67,7 +67,7 @@ def note(
     now: datetime,
     detail: str = "",
 ) -> None:
-    """Note what is done, in the transaction that does it."""
+    """Note what is done, at the end of the transaction that does it: until then whoever else notes something waits."""
     kept.add_event(
         tx,
         _key(observatory),

@@ -150,10 +150,10 @@ def _save(observatory: Observatory, account: Account, chosen: AccountFilter, by:
         before = stored.get_filter(tx, account.account_key)
         is_wider = not before.includes(chosen)
         stored.save_filter(tx, account.account_key, chosen)
-        note(observatory, tx, by, "filter changed", account.name, now=now)
         if is_wider:
             state = get_sync_state(tx, account.account_key)
             save_sync_state(tx, account.account_key, replace(state, backfilled_to=None))
+        note(observatory, tx, by, "filter changed", account.name, now=now)
     notes: tuple[str, ...] = ()
     if is_wider:
         notes = ("The history of what is followed now is copied by the next passes.",)

@@ -249,9 +249,10 @@ def _let_in(observatory: Observatory, client: Client, claims: dict[str, Any], ad
                 people.change_user(tx, user.name, role=role)
                 kept.delete_access_of(tx, user.name)
                 note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
-            note(observatory, tx, by, "logged in", user.name, now=now, detail=client.issuer)
             proved_at = _proved_at(claims, now)
-            return begin_session(tx, user.name, now=now, proved_at=proved_at, address=address, replaces=replaces)
+            session = begin_session(tx, user.name, now=now, proved_at=proved_at, address=address, replaces=replaces)
+            note(observatory, tx, by, "logged in", user.name, now=now, detail=client.issuer)
+            return session
     raise LoginRefused("You may not come in here.", hint="Ask an admin for a group that may.")
 
 

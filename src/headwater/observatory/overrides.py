@@ -75,8 +75,9 @@ def forget_override(
     ]
     if not here:
         raise NotKnown(f"Nothing was said of {say_name(table)} there.")
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         for override in here:
             stored.delete_override(tx, override.scope, override.table)
-            note(observatory, tx, COMMAND_LINE, "match forgotten", override.table, now=observatory.store.now())
+        note(observatory, tx, COMMAND_LINE, "match forgotten", table.strip(), now=now)
     return match_table(observatory, table, account=account, project=project, environment=environment)

@@ -97,8 +97,9 @@ def redeem_link(observatory: Observatory, secret: str, *, address: str = "", rep
         user = None if name is None else people.find_user(tx, name)
         if user is None or user.disabled_at is not None:
             return None
+        session = begin_session(tx, user.name, now=now, proved_at=now, address=address, replaces=replaces)
         note(observatory, tx, Actor(name=user.name, address=address), "logged in", user.name, now=now, detail="link")
-        return begin_session(tx, user.name, now=now, proved_at=now, address=address, replaces=replaces)
+    return session
 
 
 def begin_session(

@@ -163,8 +163,9 @@ def change_password(observatory: Observatory, name: str, so_far: str, password: 
     with _changing(observatory, name) as (tx, user, _):
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
         kept.delete_access_of(tx, user.name)
+        session = begin_session(tx, user.name, now=now, proved_at=now, address=by.address)
         note(observatory, tx, by, "password set", user.name, now=now)
-        return begin_session(tx, user.name, now=now, proved_at=now, address=by.address)
+    return session
 
 
 def log_in(
@@ -190,8 +191,9 @@ def log_in(
         kept.forget_tries(tx, _tries_of(address, name))
         if password_hash is not None and is_outdated(password_hash):
             people.change_user(tx, name, password_hash=hash_again(password))
+        session = begin_session(tx, name, now=now, proved_at=now, address=address, replaces=replaces)
         note(observatory, tx, Actor(name=name, address=address), "logged in", name, now=now, detail="password")
-        return begin_session(tx, name, now=now, proved_at=now, address=address, replaces=replaces)
+    return session
 
 
 def _count(observatory: Observatory, name: str, address: str, now: datetime) -> None:
