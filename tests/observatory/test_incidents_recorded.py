@@ -66,8 +66,11 @@ def test_one_fault_is_one_incident_that_ends_by_itself(
     assert len(report.affected_exposures) == incident.exposures
     assert {"fail": "fail", "late": "late"}[how.removesuffix("ed")] in incident.sentence
     assert report.timeline[0].kind == "opened"
+    assert [again.command.split()[:2] for again in report.reruns] == [["dbt", "build"]]
+    assert report.reruns[0].nodes > 0
     ended = get_incident(observatory, incident.id)
     assert (ended.incident.state, ended.incident.resolved_by) == ("resolved", "")
+    assert ended.reruns == ()
 
 
 def test_the_same_fault_in_another_job_is_the_same_incident_and_comes_back_as_it(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any, NoReturn
 
+import structlog
 from sqlalchemy import func, select
 from ways_acts import ACTS, Doing, connect_account, flush_one, focus, read_announced, subscribe_account
 from ways_scene import MISCHIEF, SPOOLS, Delivery, Scene, open_scene
@@ -37,10 +40,28 @@ class Played:
 
 def play(seed: int, folder: Path, store_url: str, archive: Archive) -> Played:
     """Play the history of a seed on an empty database, with recordings that histories share."""
-    with open_scene(seed, folder, store_url, archive) as scene:
+    with noting_faults() as faults, open_scene(seed, folder, store_url, archive) as scene:
         acts = live(scene, Random(f"history {seed}"), is_killed=seed % 8 == 0)
         settle(scene)
-        return Played(compare_scene(scene), acts)
+        found = compare_scene(scene)
+    found.wrong.extend(faults)
+    return Played(found, acts)
+
+
+@contextmanager
+def noting_faults() -> Iterator[list[str]]:
+    """Note what is logged, which is only what nobody foresaw."""
+    noted: list[str] = []
+
+    def note(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> NoReturn:
+        noted.append(f"it was logged: {dict(entry)}")
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[structlog.processors.format_exc_info, note])
+    try:
+        yield noted
+    finally:
+        structlog.reset_defaults()
 
 
 def live(scene: Scene, chance: Random, *, is_killed: bool) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from headwater.observatory.cause_reports import CauseSummary
+from headwater.observatory.consequence_reports import RerunCommand
 from headwater.observatory.incident_reports import (
     AffectedNode,
     IncidentReport,
@@ -92,6 +93,15 @@ def make_incident(state: str = "open", *, by: str = "", note: str = "", **change
             ),
         ),
         "owners": (OwnerSummary(name="Growth", email=None, owns=("exposure.storefront.weekly_revenue",)),),
+        "reruns": (
+            RerunCommand(
+                project="Storefront",
+                command="dbt build --select stg_orders+",
+                nodes=121,
+                jobs=("Nightly build",),
+                expected_seconds=312.0,
+            ),
+        ),
         "timeline": tuple(timeline),
         "revision": 41,
         "as_of": NOW,

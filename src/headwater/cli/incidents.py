@@ -14,6 +14,7 @@ from headwater.errors import WrongUse
 from headwater.model.incident import IncidentState
 from headwater.observatory import incidents as family
 from headwater.observatory.audit import Actor
+from headwater.observatory.consequence_reports import say_command
 from headwater.observatory.incident_reports import IncidentReport
 from headwater.observatory.incidents import GOING_ON, IncidentQuestion
 
@@ -165,6 +166,10 @@ def _print(report: IncidentReport, *, as_json: bool) -> None:
         out.print(f"  {node.unique_id}", markup=False)
     if len(report.affected) > _SHOWN:
         out.print(f"  and {len(report.affected) - _SHOWN} more; --json has them all", markup=False)
+    if report.reruns:
+        out.print("once the cause is gone:", markup=False)
+    for command in report.reruns:
+        out.print(f"  {say_command(command)}", markup=False)
     for line in report.timeline:
         out.print(f"{say_time(line.happened_at)}  {line.sentence}", markup=False)
         for note in line.note.splitlines():

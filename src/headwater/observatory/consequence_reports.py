@@ -138,10 +138,15 @@ def summarise_rerun(
         bad = ", ".join(map(short_name, named[:3]))
         sentence = f"Building {short_name(itself)} alone would not help: {bad}{more} would still be bad."
     return RerunSummary(
-        commands=tuple(_command(estate, rerun, jobs) for rerun in consequences.reruns),
+        commands=list_commands(estate, consequences, jobs),
         in_the_way=named,
         sentence=sentence,
     )
+
+
+def list_commands(estate: Estate, consequences: Consequences, jobs: dict[int, Job]) -> tuple[RerunCommand, ...]:
+    """Give what to build again, a command for each project."""
+    return tuple(_command(estate, rerun, jobs) for rerun in consequences.reruns)
 
 
 def say_suffering(affected: Iterable[AffectedSummary]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.observatory.cause_reports import CauseSummary
+from headwater.observatory.consequence_reports import RerunCommand
 from headwater.observatory.node_reports import ExposureSummary, OwnerSummary
 
 
@@ -71,7 +72,10 @@ class TransitionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentReport:
-    """An incident with where it began, what suffers from it, who should know, and what happened to it."""
+    """An incident with where it began, what suffers from it, who should know, the way back, and what happened to it.
+
+    `reruns` is what to build again once the cause is gone; nothing where the incident is at its end.
+    """
 
     incident: IncidentSummary
     roots: tuple[AffectedNode, ...]
@@ -79,6 +83,7 @@ class IncidentReport:
     affected: tuple[AffectedNode, ...]
     affected_exposures: tuple[ExposureSummary, ...]
     owners: tuple[OwnerSummary, ...]
+    reruns: tuple[RerunCommand, ...]
     timeline: tuple[TransitionSummary, ...]
     revision: int
     as_of: datetime

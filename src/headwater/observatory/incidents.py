@@ -11,13 +11,15 @@ from sqlalchemy import Connection
 
 from headwater.errors import NotKnown, WrongUse
 from headwater.model import incident as moves
-from headwater.model.account import Environment
+from headwater.model.account import Environment, Job
 from headwater.model.incident import Incident, IncidentState, Moved, Transition, reach_of
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.observatory.audit import Actor
 from headwater.observatory.audit import note as note_event
 from headwater.observatory.cause_reports import summarise_cause
+from headwater.observatory.consequence_reports import RerunCommand, list_commands
+from headwater.observatory.consequences import read_consequences
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import list_exposures, list_owners
 from headwater.observatory.incident_reports import (
@@ -112,14 +114,16 @@ def get_incident(observatory: Observatory, incident_id: str) -> IncidentReport:
         names = _read_names(tx, {incident.account_key})
         estate = _open(observatory, tx, incident)
         affected = sorted(incident.affected, key=lambda one: (_weight(one), one))
-        jobs = {f"{_JOB}{job.job_id}": job.name for job in list_account_jobs(tx, incident.account_key)}
+        jobs = {job.job_id: job for job in list_account_jobs(tx, incident.account_key)}
+        named = {f"{_JOB}{job_id}": job.name for job_id, job in jobs.items()}
         return IncidentReport(
             incident=_summarise(incident, names, now),
             roots=tuple(_node(address, names) for address in _list_roots(incident)),
-            jobs=tuple(jobs.get(root, root) for root in sorted(incident.roots) if root.startswith(_JOB)),
+            jobs=tuple(named.get(root, root) for root in sorted(incident.roots) if root.startswith(_JOB)),
             affected=tuple(_node(address, names) for address in affected),
             affected_exposures=list_exposures(tx, estate, affected) if estate is not None else (),
             owners=list_owners(tx, estate, affected) if estate is not None else (),
+            reruns=_plan_reruns(tx, estate, incident, jobs, now) if estate is not None else (),
             timeline=tuple(
                 _summarise_transition(one) for one in stored.list_transitions(tx, incident.account_key, incident.number)
             ),
@@ -272,6 +276,16 @@ def _open(observatory: Observatory, tx: Connection, incident: Incident) -> Estat
     scope = Scope(incident.account_key, incident.project_id, incident.environment_id)
     place = next((place for place in list_places(tx, (incident.account_key,)) if place.scope == scope), None)
     return None if place is None else open_estate(Shelf(tx, Moment(), observatory.lineage), place)
+
+
+def _plan_reruns(
+    tx: Connection, estate: Estate, incident: Incident, jobs: dict[int, Job], now: datetime
+) -> tuple[RerunCommand, ...]:
+    """Plan the way back by what the cause leads to at this moment; there is none from an end."""
+    if incident.is_resolved:
+        return ()
+    home = Scope(incident.account_key, incident.project_id, incident.environment_id)
+    return list_commands(estate, read_consequences(tx, estate, home, incident.cause, now), jobs)
 
 
 def _node(address: NodeAddress, names: _Names) -> AffectedNode:

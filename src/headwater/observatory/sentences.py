@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from headwater.model.invocation import FAILED
 from headwater.model.run import RunStatus
-from headwater.observatory.reports import AccountSummary
 from headwater.store.rows import RunDetail
+
+if TYPE_CHECKING:
+    from headwater.observatory.reports import AccountSummary
 
 _NAMED_FAILURES = 2
 _UNITS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
