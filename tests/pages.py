@@ -7,15 +7,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pexpect
 
 from installing import ROOT
-from program import DEADLINE, Program
+from program import DEADLINE, Program, Seen, wait_for
 
 _SORTS = {
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
@@ -121,7 +122,7 @@ class Reader:
         said, errors = self.program.folder / f"{name}.out", self.program.folder / f"{name}.err"
         with said.open("w") as out, errors.open("w") as err:
             process = subprocess.Popen(
-                ["sh", "-ec", self.put_in(command.line)],
+                ["sh", "-ec", f"exec {self.put_in(command.line)}"],
                 env=self.environment(**environ),
                 cwd=self.program.folder,
                 stdin=subprocess.DEVNULL,
@@ -160,6 +161,12 @@ class Beside:
     def errors(self) -> str:
         """Give what it has said on standard error so far."""
         return self._err.read_text()
+
+    def wait_for(self, look: Callable[[], Seen | None], what: str) -> Seen:
+        """Look again and again until something is seen, which is given back; the command must not end meanwhile."""
+        seen = wait_for(lambda: look() or self.process.poll() is not None, what)
+        assert self.process.poll() is None, self.errors
+        return cast("Seen", seen)
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal, and give how it ended."""

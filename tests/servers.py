@@ -53,3 +53,11 @@ def is_listening(port: int) -> bool:
     """Tell whether somebody takes connections on a port of this machine."""
     with socket.socket() as caller:
         return caller.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running_tinyproxy(folder: Path, port: int) -> Iterator[Path]:
+    """Run a forward proxy; gives the file in which it writes what it was asked for."""
+    (folder / "tinyproxy.conf").write_text(f"Port {port}\nListen 127.0.0.1\nLogLevel Connect\nTimeout 60\n")
+    with running_server("tinyproxy", "-d", "-c", folder / "tinyproxy.conf", folder=folder, port=port):
+        yield folder / "tinyproxy.log"

@@ -57,12 +57,12 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
     own = {"8900": str(dbt_port), "8787": str(port)}
     reader = Reader(Program(tmp_path_factory.mktemp("webhooks"), settings), own)
     with reader.beside(simulator, "simulator") as cloud:
-        line = wait_for(lambda: cloud.said if cloud.said.endswith("\n") else None, "the simulator")
+        line = cloud.wait_for(lambda: cloud.said if cloud.said.endswith("\n") else None, "the simulator")
         simulated = Simulated(json.loads(line))
-        own["70437463654026"] = str(simulated.account()["id"])
+        assert str(simulated.account()["id"]) in add.line
         reader.follow(add, ("Token:", simulated.account()["token"]))
-        with reader.beside(up, "up"):
-            wait_for(lambda: is_listening(port), "the web application")
+        with reader.beside(up, "up") as following:
+            following.wait_for(lambda: is_listening(port), "the web application")
             typed = reader.follow(subscribe)
             yield Tried(reader, simulated, port, typed.text)
 
