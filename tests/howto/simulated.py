@@ -53,10 +53,11 @@ class Simulated:
         with urllib.request.urlopen(request, context=context) as answer:
             return json.load(answer)
 
-    def jobs(self, index: int = 0) -> set[int]:
-        """Give the ids of the jobs that an account's runs are of."""
-        (account,) = self.control("GET", f"truth?account_id={self.account(index)['id']}&executions=false")["accounts"]
-        return {run["job_id"] for run in account["runs"]}
+    def jobs(self, index: int = 0) -> set[tuple[int, str]]:
+        """Give id and name of the jobs of an account that are there."""
+        account = self.account(index)
+        listed = self.ask(f"/api/v2/accounts/{account['id']}/jobs/", token=account["token"])["data"]
+        return {(job["id"], job["name"]) for job in listed}
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_the_trial_without_dbt_cloud(tried: Tried) -> None:
     """Subscribing says what the page shows of it; an ordered run is announced, and `webhook` stands in observed_by."""
     at_home = Reader(tried.reader.program, {"https://headwater.example.com": f"http://127.0.0.1:{tried.port}"})
     at_home.compare(SUBSCRIBE, tried.subscribed)
-    body = {"job_id": min(tried.simulated.jobs()), "queue_seconds": 1, "duration_seconds": 3}
+    body = {"job_id": min(tried.simulated.jobs())[0], "queue_seconds": 1, "duration_seconds": 3}
     run_id = tried.simulated.control("POST", "runs", body)["id"]
 
     wait_for(lambda: "webhook" in ways(tried, run_id), "the announced run")
