@@ -59,8 +59,8 @@ def test_the_page_in_order(real: DbtHouse, reader: Reader) -> None:
     reader.follow(Command("dbt source freshness", ()))
     both = json.loads(reader.follow(Command("headwater ingest target --json", ())).text)["invocations"]
     assert [(one["command"], one["is_new"], one["has_lineage"]) for one in both] == [
-        ("build", False, True),
-        ("source freshness", True, True),
+        ("dbt build", False, True),
+        ("dbt source freshness", True, True),
     ]
     accounts = json.loads(reader.follow(LIST).text)["accounts"]
     assert [row["account"] for row in accounts] == ["local"]
