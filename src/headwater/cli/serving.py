@@ -55,9 +55,11 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Serve the web application alone."""
     write_logs()
     with (
+        ending_on_signals(threading.Event()),
         opened(web={"host": host, "port": port}) as observatory,
         storing_accepted(observatory),
         evaluating_stored(observatory),
+        suppress(Stopping),
     ):
         _serve_web(observatory)
 
