@@ -67,9 +67,9 @@ def serve(
     """Serve the web application alone."""
     write_logs()
     web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
-    with opened(web=web) as observatory:
+    with ending_on_signals(threading.Event()), opened(web=web) as observatory:
         where = _decide_where(observatory)
-        with storing_accepted(observatory), evaluating_stored(observatory):
+        with storing_accepted(observatory), evaluating_stored(observatory), suppress(Stopping):
             _serve_web(observatory, where)
 
 
