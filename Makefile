@@ -21,7 +21,7 @@ setup: .venv/.ready ## install what the targets need
 demo: setup ## a simulated dbt Cloud, the monitor and the web application; prints the address
 	$(RUN) headwater demo
 
-system: ## Debian packages the tests use: PostgreSQL and chromium
+system: ## Debian packages the tests use: PostgreSQL, chromium and, only unpacked, nginx, caddy and tinyproxy
 	@bash tests/system.sh
 
 test: setup system ## every test, on every core; a file stays together

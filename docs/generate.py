@@ -27,6 +27,7 @@ from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
 from headwater.observatory import node_reports, reports, verdicts
 from headwater.observatory.aliases import AliasReport
+from headwater.observatory.audit import AuditReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
 from headwater.observatory.inbox_reports import AcceptReport
@@ -35,6 +36,7 @@ from headwater.observatory.jobs import JobsReport
 from headwater.observatory.lineage_reports import LineageReport, LineageStates
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
+from headwater.observatory.users import UsersReport
 from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
 from headwater.observatory.webhooks import WebhookReport
 from headwater.sdk import CollectResult, CoreResult
@@ -89,6 +91,8 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (ComparisonReport, "`headwater warehouse read NAME --json`, `… compare NAME --json`, `… catalog --json`"),
     (reports.StoreSummary, "`headwater demo --once --json`"),
     (reports.TokenSummary, '`headwater token list --json`, as `{"tokens": […]}`'),
+    (UsersReport, "`headwater user list --json`"),
+    (AuditReport, "`headwater audit --json`"),
     (reports.OverviewReport, ""),
     (AcceptReport, ""),
     (Revision, ""),

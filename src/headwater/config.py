@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,9 +34,18 @@ class WebSettings(_Section):
     """Where the web application listens."""
 
     host: str = Field(
-        default="127.0.0.1", description="Address the web application listens on; only loopback is accepted."
+        default="127.0.0.1",
+        description="Address the web application listens on; any but loopback needs TLS or a named proxy.",
     )
     port: int = Field(default=8787, ge=0, le=65535, description="Port of the web application; 0 takes a free one.")
+    external_url: str | None = Field(
+        default=None, description="The address that people open, as https://headwater.example.com."
+    )
+    tls_certificate: Path | None = Field(default=None, description="Certificate with its chain, as a PEM file.")
+    tls_key: Path | None = Field(default=None, description="Key of the certificate, as a PEM file.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks of the proxy that speaks TLS; nobody else is answered then."
+    )
 
 
 class MonitorSettings(_Section):
@@ -71,6 +81,18 @@ class DbtCloudSettings(_Section):
     )
 
 
+class OidcSettings(_Section):
+    """An OpenID provider that people sign in at."""
+
+    issuer: str | None = Field(default=None, description="The provider's issuer, as https://id.example.com.")
+    client_id: str | None = Field(default=None, description="What Headwater is called at the provider.")
+    client_secret: SecretStr | None = Field(default=None, description="The client's secret.")
+    groups_claim: str = Field(default="groups", description="The claim of the id token that names a person's groups.")
+    viewer_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are viewers.")
+    operator_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are operators.")
+    admin_groups: tuple[str, ...] = Field(default=(), description="Groups whose people are admins.")
+
+
 class RetentionSettings(_Section):
     """How long things are kept."""
 
@@ -98,6 +120,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings, description="")
     dbt_monitor: MonitorSettings = Field(default_factory=MonitorSettings, description="")
     dbt_cloud: DbtCloudSettings = Field(default_factory=DbtCloudSettings, description="")
+    oidc: OidcSettings = Field(default_factory=OidcSettings, description="")
     retention: RetentionSettings = Field(default_factory=RetentionSettings, description="")
 
     @property
@@ -140,8 +163,8 @@ def read_settings(**options: Any) -> Settings:
     except ValidationError as error:
         told = (_sentence(fault, file) for fault in error.errors() if _variable(fault["loc"]) not in unknown)
         raise ConfigurationInvalid((*told, *unknown.values())) from None
-    except SettingsError:  # a variable names a whole section: it is among the unknown ones
-        raise ConfigurationInvalid(tuple(unknown.values())) from None
+    except SettingsError:  # a variable names a whole section and is among the unknown ones, or holds a list
+        raise ConfigurationInvalid(tuple(unknown.values()) or _faulty_lists()) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationInvalid((f"{file} is not valid TOML: {error}.", *unknown.values())) from None
     except OSError as error:
@@ -167,7 +190,7 @@ def list_settings() -> tuple[tuple[str, str, str], ...]:
 
 
 def _default(value: object) -> str:
-    return "" if value is None or "Undefined" in repr(value) else str(value)
+    return "" if value in (None, ()) or "Undefined" in repr(value) else str(value)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -190,6 +213,25 @@ def _nearest(name: str) -> str:
 
 def _variable(parts: Iterable[str | int]) -> str:
     return ENV_PREFIX + "__".join(str(part) for part in parts).upper()
+
+
+def _faulty_lists() -> tuple[str, ...]:
+    given = EnvSettingsSource(Settings).env_vars
+    lists = (_variable((section, key)) for section, model in (("web", WebSettings), ("oidc", OidcSettings))
+             for key, field in model.model_fields.items() if field.default == ())  # fmt: skip
+    return tuple(
+        f'{name} is a list, written as JSON: ["one", "two"].'
+        for name in lists
+        if any(known.upper() == name and not _is_json(text or "") for known, text in given.items())
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _unknown_variables() -> dict[str, str]:

@@ -5,6 +5,7 @@ HeadwaterError
 │   ├── ConfigurationInvalid    every fault of the settings at once
 │   ├── CheckFailed             a token that cannot do what is needed, permission by permission
 │   ├── NotKnown                no such account, run, job, token
+│   ├── TooManyTries            passwords were guessed too fast
 │   └── Ambiguous               a name means several things
 ├── DbtCloudError               dbt Cloud could not be asked: exit status 3
 │   ├── Unreachable             no connection, timeout, TLS
@@ -68,6 +69,14 @@ class CheckFailed(WrongUse):
 
 class NotKnown(WrongUse):
     """A name or an id that means nothing here."""
+
+
+class NotAllowed(WrongUse):
+    """Something that the one who asks may not do, though others may."""
+
+
+class TooManyTries(WrongUse):
+    """Passwords that were tried faster than anybody mistypes one."""
 
 
 class Ambiguous(WrongUse):

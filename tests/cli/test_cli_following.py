@@ -1,10 +1,6 @@
-"""`headwater account show|filter|pause|resume|remove`, and the how-to page tried by its own text."""
+"""`headwater account show|filter|pause|resume|remove`."""
 
 from __future__ import annotations
-
-import re
-import shlex
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +8,7 @@ from headwater.config import Settings
 from headwater.observatory.holder import get_account, open_observatory
 from headwater.observatory.webhooks import subscribe
 from headwater.simulator import RunningSimulator
-from program import Program, Said
-
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "choose-what-is-followed.md"
+from program import Program
 
 
 @pytest.fixture
@@ -25,29 +19,6 @@ def acme(program: Program, simulator: RunningSimulator) -> Program:
     words = ("account", "add", "acme", "--account-id", account.id, "--url", simulator.url, "--token-stdin")
     assert program.run(*words, stdin=f"{account.token}\n").status == 0
     return program
-
-
-def each_command(page: Path) -> list[tuple[str, str]]:
-    """Give the command lines of a page, each with what the page shows below it."""
-    blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    parts = [part for block in blocks for part in re.split(r"^\$ headwater ", block, flags=re.MULTILINE)[1:]]
-    return [(part.split("\n", 1)[0], part.split("\n", 1)[1]) for part in parts]
-
-
-def test_the_page_on_choosing_tried_by_its_own_text(acme: Program) -> None:
-    """Every command of the page, in order, says what the page says; the one that is wrong says that."""
-    said: list[tuple[str, Said, str]] = [
-        (line, acme.run(*shlex.split(line)), shown) for line, shown in each_command(PAGE)
-    ]
-
-    assert len(said) == 9
-    for line, ended, shown in said:
-        text = ended.out + ended.err
-        assert ended.status == (2 if "Production" in line else 0), (line, text)
-        for expected in shown.splitlines():
-            pattern = re.escape(expected.strip())
-            pattern = re.sub(r"\d{4}\\-\d\d\\-\d\d\\ [\d:]+", r"[\\d\\- :]+", pattern)
-            assert re.search(re.sub(r"\d{8,}", r"\\d+", pattern), text), (line, expected, text)
 
 
 def test_what_is_followed_as_a_document(acme: Program) -> None:

@@ -94,6 +94,7 @@ def test_a_file_that_is_wrong_is_named(place: Path, content: bytes, said: str) -
         ("HEADWATER__WEB", '{"port": 1}', "The variable HEADWATER__WEB is not a setting"),
         ("HEADWATER__WEB__PORT__X", "1", "web.port"),
         ("HEADWATER__NOTHING", "1", "HEADWATER__NOTHING is not a setting"),
+        ("HEADWATER__WEB__TRUSTED_PROXIES", "10.0.0.1", "HEADWATER__WEB__TRUSTED_PROXIES is a list"),
     ],
 )
 def test_a_variable_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:

@@ -13,6 +13,7 @@ from test_verdicts import play
 from cloud import Cloud, running_cloud, watching
 from headwater.errors import NotKnown, WrongUse
 from headwater.observatory import incidents as family
+from headwater.observatory.audit import Actor, list_audit
 from headwater.observatory.holder import Observatory
 from headwater.observatory.incident_reports import IncidentSummary
 from headwater.observatory.incidents import IncidentQuestion, get_incident, list_incidents
@@ -29,6 +30,7 @@ FAULTS = (
     ("nightly/macro_change_breaks_tests", "macro.storefront.cents_to_euros", "macro_changed", "failed"),
     ("nightly/parse_error", None, "run_failed_before_dbt", "late"),
 )
+ADA, BOB = Actor(name="ada", address="10.0.0.1"), Actor(name="bob")
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +105,18 @@ def test_a_pull_request_opens_nothing(cloud: Cloud, observatory: Observatory) ->
 
 
 def test_people_act_and_their_words_are_kept(cloud: Cloud, observatory: Observatory) -> None:
-    """Resolved by hand, it stays so for what is known then, and is opened again by the next failure."""
+    """Resolved by hand, it stays so for what is known then, and is opened again by the next failure; all is noted."""
     play(cloud, observatory, GOOD)
     play(cloud, observatory, "nightly/broken_sql")
     (incident,) = about(observatory, SESSIONS)
-    family.acknowledge(observatory, incident.id, "ada", "On it.")
-    family.annotate(observatory, incident.id, "bob", "It was <b>me</b>.")
-    resolved = family.resolve(observatory, incident.id, "ada", "We can wait.")
+    family.acknowledge(observatory, incident.id, ADA, "On it.")
+    family.annotate(observatory, incident.id, BOB, "It was <b>me</b>.")
+    resolved = family.resolve(observatory, incident.id, ADA, "We can wait.")
+    noted = [event for event in list_audit(observatory).events if event.subject == incident.id]
     sync_accounts(observatory)
     quiet = about(observatory, SESSIONS)
     with pytest.raises(WrongUse, match="is resolved"):
-        family.acknowledge(observatory, incident.id, "ada")
+        family.acknowledge(observatory, incident.id, ADA)
     play(cloud, observatory, "nightly/broken_sql")
     (again,) = about(observatory, SESSIONS)
     play(cloud, observatory, GOOD)
@@ -123,6 +126,11 @@ def test_people_act_and_their_words_are_kept(cloud: Cloud, observatory: Observat
         ("acknowledged", "ada", "On it."),
         ("noted", "bob", "It was <b>me</b>."),
         ("resolved", "ada", "We can wait."),
+    ]
+    assert [(event.actor, event.address, event.action) for event in noted[::-1]] == [
+        ("ada", "10.0.0.1", "incident acknowledged"),
+        ("bob", "", "incident noted"),
+        ("ada", "10.0.0.1", "incident resolved"),
     ]
     assert quiet == []
     assert (again.id, again.state) == (incident.id, "open")
@@ -142,7 +150,7 @@ def test_a_note_that_says_nothing_or_too_much_is_refused(observatory: Observator
     before = len(get_incident(observatory, one.id).timeline)
 
     with pytest.raises(WrongUse):
-        family.annotate(observatory, one.id, "ada", note)
+        family.annotate(observatory, one.id, ADA, note)
     assert len(get_incident(observatory, one.id).timeline) == before
 
 

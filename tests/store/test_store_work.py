@@ -20,7 +20,7 @@ from headwater.model.account import AccountAddress
 from headwater.model.run import Way
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
-from headwater.store import access
+from headwater.store import access, users
 from headwater.store.accounts import find_sealed_token, get_account, set_token
 from headwater.store.budgets import SENT_WITHIN, block_requests_until, claim_requests
 from headwater.store.database import Store, open_store
@@ -182,23 +182,24 @@ def test_a_login_link_opens_once(store_url: str) -> None:
     """Of several that use a link at once one gets in; a late one does not; sessions end by themselves."""
     with open_store(store_url) as store:
         with store.write() as tx:
-            access.save_login_link(tx, b"once", role="admin", now=T0, expires_at=at(1))
-            access.save_login_link(tx, b"late", role="admin", now=T0, expires_at=at(1))
-        roles: list[str | None] = []
+            access.save_login_link(tx, b"once", user="ada", now=T0, expires_at=at(1))
+            access.save_login_link(tx, b"late", user="ada", now=T0, expires_at=at(1))
+        let_in: list[str | None] = []
 
         def use() -> None:
             with store.write() as tx:
-                roles.append(access.claim_login_link(tx, b"once", T0))
+                let_in.append(access.claim_login_link(tx, b"once", T0))
 
         threads = [threading.Thread(target=use) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(roles, key=str) == [None, None, None, "admin"]
+        assert sorted(let_in, key=str) == [None, None, None, "ada"]
         with store.write() as tx:
             assert access.claim_login_link(tx, b"late", at(1)) is None
-            access.save_session(tx, b"s", role="admin", name="link", now=T0, expires_at=at(1))
+            users.add_user(tx, "ada", role="admin", now=T0)
+            access.save_session(tx, b"s", user="ada", now=T0, expires_at=at(1), proved_at=T0)
             access.note_session_use(tx, b"s", at(0.5), at(2))
             assert access.find_session(tx, b"s", at(1.5)).last_seen_at == at(0.5)
             assert access.find_session(tx, b"s", at(2)) is None

@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the seed of the first")
     given = parser.parse_args()
     seeds = range(given.first, given.first + given.seeds)
-    workers = min(os.cpu_count() or 1, given.seeds)
+    workers = min(2 * (os.cpu_count() or 1), given.seeds)  # a history waits more than it computes
     total: Counter[str] = Counter(histories=0, runs=0, observations=0, lost=0, double=0, wrong=0)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for counted in pool.map(play_all, [seeds[place::workers] for place in range(workers)]):

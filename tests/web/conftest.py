@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,14 @@ from headwater.config import Settings
 from headwater.errors import NotKnown, WrongUse
 from headwater.observatory import access, matching, webhooks
 from headwater.observatory.access import Role
+from headwater.observatory.audit import Actor
 from headwater.observatory.holder import Observatory, open_observatory
 from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.reports import CheckReport
 from headwater.web.app import build_app
 from headwater.web.door import Door
 from headwater.web.guard import COOKIE
+from headwater.web.people import open_people
 from headwater.web.serve import listen, make_server
 from headwater.web.shield import shield
 
@@ -93,10 +95,10 @@ def door(observatory: Observatory) -> Door:
             raise NotKnown("There is no incident '1-404'.", hint="See the incidents.")
         return web_incident_reports.make_incident({"1-2": "acknowledged", "1-3": "resolved"}.get(incident_id, "open"))
 
-    def annotate(_id: str, by: str, note: str):
+    def annotate(_id: str, by: Actor, note: str):
         if not note.strip():
             raise WrongUse("The note is empty.", hint="Write what is to be known.")
-        return web_incident_reports.make_incident(by=by, note=note)
+        return web_incident_reports.make_incident(by=by.name, note=note)
 
     return Door(
         get_overview=web_reports.make_overview,
@@ -105,11 +107,11 @@ def door(observatory: Observatory) -> Door:
         list_jobs=web_reports.make_jobs,
         list_accounts=web_reports.make_accounts,
         get_account=web_reports.make_account_report,
-        add_account=lambda name, _account_id, _url, _token: web_reports.make_account_report(name),
-        set_filter=lambda name, _chosen: web_reports.make_account_report(name),
-        set_followed=lambda name, *, is_paused: web_reports.make_account_report(name, is_paused=is_paused),
-        set_history=lambda _name, _days: None,
-        set_token=lambda _name, _token: CheckReport(lines=(), is_usable=True),
+        add_account=lambda name, _account_id, _url, _token, _by: web_reports.make_account_report(name),
+        set_filter=lambda name, _chosen, **_: web_reports.make_account_report(name),
+        set_followed=lambda name, *, is_paused, **_: web_reports.make_account_report(name, is_paused=is_paused),
+        set_history=lambda _name, _days, **_: None,
+        set_token=lambda _name, _token, **_: CheckReport(lines=(), is_usable=True),
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
@@ -118,20 +120,17 @@ def door(observatory: Observatory) -> Door:
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         list_incidents=lambda asked, _limit: web_incident_reports.make_incidents(asked),
         get_incident=get_incident,
-        acknowledge=lambda _id, by, note: web_incident_reports.make_incident("acknowledged", by=by, note=note),
-        unacknowledge=lambda _id, by, note: web_incident_reports.make_incident("open", by=by, note=note),
+        acknowledge=lambda _id, by, note: web_incident_reports.make_incident("acknowledged", by=by.name, note=note),
+        unacknowledge=lambda _id, by, note: web_incident_reports.make_incident("open", by=by.name, note=note),
         annotate=annotate,
-        resolve=lambda _id, by, note: web_incident_reports.make_incident("resolved", by=by, note=note),
+        resolve=lambda _id, by, note: web_incident_reports.make_incident("resolved", by=by.name, note=note),
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
         get_revision=lambda: 41,
-        accept=lambda _body: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
+        accept=lambda _body, **_: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),
-        find_token=lambda secret: access.find_token(observatory, secret),
-        find_session=lambda secret: access.find_session(observatory, secret),
-        redeem_link=lambda secret: access.redeem_link(observatory, secret),
-        end_session=lambda secret: access.end_session(observatory, secret),
+        people=open_people(observatory),
     )
 
 
@@ -164,6 +163,40 @@ def serve_door(door: Door):
     def serve(*, allowed_hosts=(), **changes):
         with run_site(replace(door, **changes), allowed_hosts) as running:
             yield running
+
+    return serve
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def timed(tmp_path, clock):
+    """An observatory on a clock that the test moves."""
+    with open_observatory(Settings(data_folder=tmp_path / "timed"), clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def timed_door(timed, door):
+    """Serve the door with people and clock of the test's own; gives the site and the observatory."""
+
+    @contextmanager
+    def serve():
+        with run_site(replace(door, people=open_people(timed))) as running:
+            yield running, timed
 
     return serve
 

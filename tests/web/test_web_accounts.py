@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from web_people import log_in_as
 
 from cloud import Cloud, running_cloud, watching
 from headwater.model.filter import Kind
-from headwater.observatory import access
+from headwater.observatory import sessions
 from headwater.observatory.access import Role
 from headwater.observatory.accounts import add_account, list_accounts
 from headwater.observatory.following import AccountReport, FilterThing, get_account_report, read_names
@@ -45,9 +46,7 @@ def door(observatory: Observatory) -> Door:
 
 def log_in(observatory: Observatory, role: Role = Role.ADMIN) -> str:
     """Give the session of somebody with a role."""
-    session = access.redeem_link(observatory, access.create_login_link(observatory, role).reveal())
-    assert session is not None
-    return session.reveal()
+    return log_in_as(observatory, role)
 
 
 def send(site, session: str, act: str, fields: object = ()):
@@ -69,7 +68,7 @@ def pages(browser, site, observatory: Observatory, **options) -> Iterator:
         window = context.new_page()
         window.set_default_timeout(6000)
         window.goto(f"{site.url}/login")
-        window.fill("#link", access.create_login_link(observatory).reveal())
+        window.fill("#link", sessions.create_login_link(observatory).reveal())
         window.click("text=Log in")
         window.wait_for_url(f"{site.url}/")
         window.goto(f"{site.url}/accounts/first")
@@ -194,8 +193,8 @@ def test_an_account_is_connected_by_the_form(site, serve_door, observatory: Obse
     private = connect(site)
     wrong_id = connect(site, account_id="twelve")
     with serve_door(
-        add_account=lambda name, account_id, url, token: add_account(
-            observatory, name, account_id=account_id, url=url, token=token, allow_private=True
+        add_account=lambda name, account_id, url, token, by: add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=True, by=by
         )
     ) as other:
         wrong_token = connect(other, token="dbtc_" + "0" * 40)

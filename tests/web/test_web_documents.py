@@ -2,11 +2,15 @@
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 import web_reports
 
+from headwater.collect import CollectedTarget, encode
 from headwater.errors import StoreBusy, WrongUse
+from headwater.observatory import access, inbox
+from headwater.observatory.access import Role
 from headwater.observatory.runs import RunFilter
 from headwater.web import api
 from headwater.web.door import Door, open_door
@@ -111,17 +115,19 @@ def test_errors_are_documents_that_say_what_to_do(site, serve_door, tokens):
         assert reply.json["error"]["message"] == message
 
 
-def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens):
-    """The bytes of a run reach the observatory as they came; the answer, 202, says which run was accepted."""
+def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens, observatory):
+    """The bytes of a run reach the observatory as they came, with what the token is for; the answer, 202, names it."""
     received = []
 
-    def accept(body):
-        received.append(body)
+    def accept(body, *, only_account):
+        received.append((body, only_account))
         return api.AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW)
 
     body = bytes(range(256)) * 4096
+    _, of_one = access.create_token(observatory, "of one account", Role.INGEST, account_id=7)
     with serve_door(accept=accept) as site:
         reply = site.ask("/api/v1/collected", "POST", token=tokens["ingest"], body=body)
+        site.ask("/api/v1/collected", "POST", token=of_one.reveal(), body=b"of one")
 
     assert reply.status == 202
     assert reply.json == {
@@ -129,7 +135,19 @@ def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens):
         "is_new": True,
         "accepted_at": web_reports.NOW.isoformat().replace("+00:00", "Z"),
     }
-    assert received == [body]
+    assert received == [(body, None), (b"of one", 7)]
+
+
+def test_a_run_that_a_token_may_not_hand_in_is_a_403(serve_door, observatory):
+    """The answer says which account the token is for."""
+    _, of_one = access.create_token(observatory, "of one account", Role.INGEST, account_id=7)
+    accept = partial(inbox.accept, observatory)
+    body = encode(CollectedTarget(files=(), collected_at=web_reports.NOW))
+    with serve_door(accept=accept) as site:
+        reply = site.ask("/api/v1/collected", "POST", token=of_one.reveal(), body=body)
+
+    assert reply.status == 403
+    assert reply.json["error"]["message"].startswith("This token hands in runs of account 7 only")
 
 
 def test_more_than_the_cap_is_refused(site, tokens):

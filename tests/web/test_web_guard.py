@@ -1,10 +1,14 @@
 """The guard: every route of the application as everybody who may come, and everybody who may not."""
 
+from datetime import timedelta
+
 import pytest
 from litestar import get
+from web_people import log_in_as
 
 from headwater.errors import HeadwaterError
-from headwater.observatory.access import Role, create_login_link, redeem_link
+from headwater.observatory.access import Role
+from headwater.observatory.sessions import create_login_link, redeem_link
 from headwater.web.app import build_app
 from headwater.web.guard import PUBLIC, SIGNED
 
@@ -60,13 +64,45 @@ ROUTES = {
     ("GET", "/api/v1/openapi/{path:str}"): READING,
     ("POST", "/api/v1/collected"): {"ingest"},
     ("POST", "/hooks/dbt/{hook_id:str}"): SIGNED,
+    ("GET", "/settings"): READING,
+    ("GET", "/settings/users"): {"admin"},
+    ("GET", "/settings/tokens"): {"admin"},
+    ("GET", "/settings/webhooks"): {"admin"},
+    ("GET", "/settings/retention"): READING,
+    ("GET", "/settings/audit"): {"admin"},
+    ("GET", "/settings/about"): READING,
+    ("POST", "/settings/password"): READING,
+    ("POST", "/settings/logout"): READING,
+    ("POST", "/settings/users"): {"admin"},
+    ("POST", "/settings/users/{name:str}/{act:str}"): {"admin"},
+    ("POST", "/settings/tokens"): {"admin"},
+    ("POST", "/settings/tokens/{name:str}/revoke"): {"admin"},
+    ("GET", "/confirm"): READING,
+    ("POST", "/confirm"): READING,
     ("POST", "/logout"): READING,
     ("GET", "/login"): PUBLIC,
     ("POST", "/login"): PUBLIC,
+    ("GET", "/login/provider"): PUBLIC,
+    ("GET", "/login/callback"): PUBLIC,
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/static/{file_path:path}"): PUBLIC,
 }
 CALLERS = ("viewer", "operator", "admin", "ingest", "revoked", "expired", "anonymous", "forged")
+PROVED = {
+    ("POST", "/settings/users"),
+    ("POST", "/settings/users/{name:str}/{act:str}"),
+    ("POST", "/settings/tokens"),
+    ("POST", "/settings/tokens/{name:str}/revoke"),
+    ("POST", "/accounts"),
+    ("POST", "/accounts/{account:str}/token"),
+}
+"""What only a person does who proved lately who it is."""
+
+FILL = {
+    "{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css",
+    "{hook_id:str}": "hook", "{act:str}": "pause", "{name:str}": "nobody", "{path:str}": "openapi.json",
+    "{incident:str}": "1-1",
+}  # fmt: skip
 
 
 def test_the_table_of_this_test_names_every_route(door):
@@ -77,22 +113,26 @@ def test_the_table_of_this_test_names_every_route(door):
     assert {(method, path) for method, path in served if method not in {"OPTIONS", "HEAD"}} == set(ROUTES)
 
 
+def fill(path: str) -> str:
+    """Give an address of a route."""
+    for name, value in FILL.items():
+        path = path.replace(name, value)
+    return path
+
+
 @pytest.mark.parametrize("caller", CALLERS)
 def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, caller):
-    """Each route × each caller: 401 for who is nobody, 403 for the wrong role, and else an answer."""
+    """Each route × each API token: 401 for who is nobody, 403 for the wrong role, and else an answer."""
     token = {"anonymous": None, "forged": "hw_a_" + "0" * 38}.get(caller, tokens.get(caller))
-    fill = {"{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css"}
-    fill |= {"{hook_id:str}": "hook", "{act:str}": "pause", "{incident:str}": "1-1"}
     for (method, path), allowed in ROUTES.items():
-        address = path.replace("/{path:str}", "/openapi.json")
-        for name, value in fill.items():
-            address = address.replace(name, value)
-        reply = site.ask(address, method, token=token, headers={"Sec-Fetch-Site": "same-origin"})
-        refused = reply.status in {401, 403} and "login" not in path
+        reply = site.ask(fill(path), method, token=token, headers={"Sec-Fetch-Site": "same-origin"})
+        refused = reply.status in {401, 403} and not path.startswith("/login")
         is_sent_to_login = reply.status == 303 and reply.headers["location"] == "/login" and path != "/logout"
 
         if allowed == SIGNED:
             assert (reply.status, reply.json) == (401, {"status": "refused"}), (method, path)
+        elif (method, path) in PROVED and caller in READING:
+            assert reply.status == 403, (method, path)
         elif allowed == PUBLIC or caller in allowed:
             assert not refused, (method, path)
             assert not is_sent_to_login, (method, path)
@@ -103,6 +143,64 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(site, tokens, call
         else:
             assert reply.status == 401, (method, path)
             assert set(reply.json["error"]) == {"message", "hint"}
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN])
+def test_every_route_lets_a_person_in_by_its_role(site, observatory, role):
+    """Each route × each role of people who have just logged in: the wrong role is a page with 403."""
+    for (method, path), allowed in ROUTES.items():
+        session = log_in_as(observatory, role)
+        reply = site.ask(fill(path), method, session=session, headers={"Sec-Fetch-Site": "same-origin"})
+
+        if allowed == SIGNED:
+            assert reply.status == 401, (method, path)
+        elif allowed == PUBLIC or role in allowed:
+            assert reply.status not in {401, 403} or path in {"/login", "/login/callback", "/confirm"}, (method, path)
+            assert not reply.headers.get("location", "").startswith("/confirm"), (method, path)
+        else:
+            assert reply.status == 403, (method, path)
+
+
+def test_head_and_options_open_nothing_that_get_does_not(site, tokens, observatory):
+    """HEAD is refused where GET is; OPTIONS tells nobody anything who may not read; no answer allows another origin."""
+    session = log_in_as(observatory, Role.VIEWER)
+    for path in {path for _, path in ROUTES}:
+        sent = {"Origin": "https://evil.example"}
+        nobody = site.ask(fill(path), "HEAD", headers=sent)
+        wrong = site.ask(fill(path), "HEAD", token=tokens["ingest"], headers=sent)
+        asked = site.ask(fill(path), "OPTIONS", headers=sent)
+        person = site.ask(fill(path), "OPTIONS", session=session, headers=sent)
+        is_public = path.startswith("/login") or ROUTES.get(("GET", path)) == PUBLIC
+        has_get = ("GET", path) in ROUTES
+
+        assert (nobody.status == 405) is not has_get, path
+        assert is_public or nobody.status in {303, 401, 405}, path
+        assert is_public or wrong.status in {403, 405}, path
+        assert asked.status in ({204, 303, 401} if is_public or "hooks" in path else {303, 401}), path
+        assert person.status == 204, path
+        for reply in (nobody, wrong, asked, person):
+            assert not [name for name in reply.headers if name.lower().startswith("access-control-")]
+
+
+def test_what_needs_a_proof_is_declared_and_asks_for_it(site, door, timed_door, clock):
+    """Eleven minutes after the login the forms of users, tokens and secrets lead to the proof; the others do not."""
+    app = build_app(door)
+    declared = {
+        (method, route.path)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        for method in handler.http_methods - {"OPTIONS", "HEAD"}
+        if handler.opt.get("proof")
+    }
+    assert declared == PROVED
+    with timed_door() as (running, timed):
+        session = log_in_as(timed, Role.ADMIN)
+        clock.now += timedelta(minutes=11)
+        for method, path in sorted(PROVED):
+            reply = running.ask(fill(path), method, session=session, headers={"Sec-Fetch-Site": "same-origin"})
+
+            assert reply.status == 303, path
+            assert reply.headers["location"] == "/confirm?then=" + "/".join(fill(path).split("/")[:3])
 
 
 @pytest.mark.parametrize("path", ["/%72uns", "//runs", "/runs/", "/RUNS", "/static/..%2f..%2fapp.py", "/runs;x=/login"])

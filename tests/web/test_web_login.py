@@ -1,38 +1,16 @@
 """Login links, sessions and API tokens, on the real store and on a clock the test moves."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from web_people import log_in_as
 
-from headwater.config import Settings
 from headwater.errors import NotKnown, WrongUse
-from headwater.observatory import access
+from headwater.observatory import access, sessions
 from headwater.observatory.access import Role
-from headwater.observatory.holder import open_observatory
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self):
-        self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def timed(tmp_path, clock):
-    with open_observatory(Settings(data_folder=tmp_path / "timed"), clock=clock) as opened:
-        yield opened
 
 
 def log_in(site, link):
@@ -41,7 +19,7 @@ def log_in(site, link):
 
 def test_a_login_link_works_once(site, observatory):
     """The first who pastes a link is logged in; the second is told that it was used."""
-    link = access.create_login_link(observatory).reveal()
+    link = sessions.create_login_link(observatory).reveal()
     first, second = log_in(site, f"{site.url}/login#{link}"), log_in(site, link)
     session = first.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
@@ -54,14 +32,14 @@ def test_a_login_link_works_once(site, observatory):
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(site, observatory):
     """The cookie is HttpOnly, SameSite=Lax and for the whole site."""
-    cookie = log_in(site, access.create_login_link(observatory).reveal()).headers["set-cookie"]
+    cookie = log_in(site, sessions.create_login_link(observatory).reveal()).headers["set-cookie"]
 
     assert {part.strip() for part in cookie.split(";")[1:]} == {"HttpOnly", "SameSite=lax", "Path=/", "Max-Age=604800"}
 
 
 def test_logging_out_ends_the_session(site, observatory):
     """After the logout the old cookie lets nobody in."""
-    session = access.redeem_link(observatory, access.create_login_link(observatory).reveal()).reveal()
+    session = sessions.redeem_link(observatory, sessions.create_login_link(observatory).reveal()).reveal()
     assert site.ask("/", session=session).status == 200
     reply = site.ask("/logout", "POST", session=session, headers=OURS)
 
@@ -84,29 +62,29 @@ def test_a_login_form_that_is_too_long_is_refused(site):
 
 def test_a_login_link_expires(timed, clock):
     """After a quarter of an hour a link lets nobody in."""
-    link = access.create_login_link(timed).reveal()
-    clock.now += access.LINK_LIFETIME
+    link = sessions.create_login_link(timed).reveal()
+    clock.now += sessions.LINK_LIFETIME
 
-    assert access.redeem_link(timed, link) is None
+    assert sessions.redeem_link(timed, link) is None
 
 
 def test_an_idle_session_ends(timed, clock):
     """A session ends half a day after its last use."""
-    session = access.redeem_link(timed, access.create_login_link(timed, Role.VIEWER).reveal()).reveal()
+    session = log_in_as(timed, Role.VIEWER)
     clock.now += timedelta(hours=11)
-    assert access.find_session(timed, session).role is Role.VIEWER
+    assert sessions.find_session(timed, session).role is Role.VIEWER
     clock.now += timedelta(hours=11)
-    assert access.find_session(timed, session).role is Role.VIEWER
+    assert sessions.find_session(timed, session).role is Role.VIEWER
     clock.now += timedelta(hours=12)
 
-    assert access.find_session(timed, session) is None
+    assert sessions.find_session(timed, session) is None
 
 
 def test_a_session_in_use_ends_after_a_week(timed, clock):
     """Even one that is used every hour ends seven days after the login."""
-    session = access.redeem_link(timed, access.create_login_link(timed).reveal()).reveal()
+    session = sessions.redeem_link(timed, sessions.create_login_link(timed).reveal()).reveal()
     hours = 0
-    while access.find_session(timed, session) is not None:
+    while sessions.find_session(timed, session) is not None:
         clock.now += timedelta(hours=1)
         hours += 1
 
@@ -148,8 +126,8 @@ def test_a_name_of_a_token_is_taken_once(timed):
 
 def test_no_secret_is_in_the_database(timed, tmp_path):
     """What the database keeps of tokens, links and sessions lets nobody in."""
-    link = access.create_login_link(timed).reveal()
-    session = access.redeem_link(timed, link).reveal()
+    link = sessions.create_login_link(timed).reveal()
+    session = sessions.redeem_link(timed, link).reveal()
     token = access.create_token(timed, "ci", Role.ADMIN)[1].reveal()
     kept = b"".join(file.read_bytes() for file in (tmp_path / "timed").glob("headwater.db*"))
 

@@ -7,7 +7,7 @@ import pytest
 import web_reports
 from axe_playwright_python.sync_playwright import Axe
 
-from headwater.observatory import access
+from headwater.observatory import sessions
 
 PATHS = (
     "/", "/?days=1", "/?days=30", "/runs", "/runs/acme/300412980", "/jobs", "/accounts", "/accounts/acme",
@@ -30,7 +30,7 @@ def opened(browser, observatory):
         window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         window.on("pageerror", lambda error: complaints.append(str(error)))
         window.on("dialog", lambda dialog: (complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        link = access.create_login_link(observatory)
+        link = sessions.create_login_link(observatory)
         if options.get("java_script_enabled", True):
             window.goto(f"{site.url}/login#{link.reveal()}")
         else:

@@ -83,7 +83,7 @@ def test_head_answers_wherever_get_does(site, tokens, path):
 
 def test_a_fault_of_ours_is_a_page_with_a_number(broken, observatory):
     """A browser gets a page that names the fault for the log, and nothing from inside."""
-    from headwater.observatory.access import create_login_link, redeem_link
+    from headwater.observatory.sessions import create_login_link, redeem_link
 
     session = redeem_link(observatory, create_login_link(observatory).reveal()).reveal()
     reply = broken.ask("/jobs", session=session)

@@ -10,6 +10,7 @@ import typer
 from headwater.cli import (
     accounts,
     aliases,
+    audit,
     dbt,
     demo,
     following,
@@ -20,6 +21,7 @@ from headwater.cli import (
     serving,
     syncing,
     tokens,
+    users,
     verdicts,
     warehouses,
     webhooks,
@@ -40,8 +42,9 @@ aliases.add_commands(accounts.app)
 app.add_typer(accounts.app, name="account")
 app.add_typer(warehouses.app, name="warehouse")
 app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="user")
 app.add_typer(incidents.app, name="incident")
-for family in (runs, nodes, verdicts, incidents, matching, syncing, dbt, serving, demo):
+for family in (runs, nodes, verdicts, incidents, matching, syncing, dbt, serving, audit, demo):
     family.add_commands(app)
 
 

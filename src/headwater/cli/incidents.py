@@ -13,6 +13,7 @@ from headwater.cli.printing import console, print_json, print_table, read_time, 
 from headwater.errors import WrongUse
 from headwater.model.incident import IncidentState
 from headwater.observatory import incidents as family
+from headwater.observatory.audit import Actor
 from headwater.observatory.consequence_reports import say_command
 from headwater.observatory.incident_reports import IncidentReport
 from headwater.observatory.incidents import GOING_ON, IncidentQuestion
@@ -25,6 +26,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 _ALL = "all"
 _SHOWN = 20
+
+
+def _who() -> Actor:
+    return Actor(name=getuser(), address="command line")
 
 
 def add_commands(program: typer.Typer) -> None:
@@ -87,7 +92,7 @@ def show(incident: Id, as_json: AsJson = False) -> None:
 def acknowledge(incident: Id, note: Note = "", as_json: AsJson = False) -> None:
     """Say that you look at an incident."""
     with opened() as observatory:
-        report = family.acknowledge(observatory, incident, getuser(), note)
+        report = family.acknowledge(observatory, incident, _who(), note)
     _print(report, as_json=as_json)
 
 
@@ -95,7 +100,7 @@ def acknowledge(incident: Id, note: Note = "", as_json: AsJson = False) -> None:
 def unacknowledge(incident: Id, note: Note = "", as_json: AsJson = False) -> None:
     """Take back that you look at an incident."""
     with opened() as observatory:
-        report = family.unacknowledge(observatory, incident, getuser(), note)
+        report = family.unacknowledge(observatory, incident, _who(), note)
     _print(report, as_json=as_json)
 
 
@@ -105,7 +110,7 @@ def annotate(
 ) -> None:
     """Write a note into an incident's timeline."""
     with opened() as observatory:
-        report = family.annotate(observatory, incident, getuser(), note)
+        report = family.annotate(observatory, incident, _who(), note)
     _print(report, as_json=as_json)
 
 
@@ -117,7 +122,7 @@ def resolve(
 ) -> None:
     """End an incident by your word; what happens once more opens it again."""
     with opened() as observatory:
-        report = family.resolve(observatory, incident, getuser(), reason)
+        report = family.resolve(observatory, incident, _who(), reason)
     _print(report, as_json=as_json)
 
 

@@ -23,6 +23,22 @@ def opened(sleep: Callable[[float], None] = time.sleep, **options: Any) -> Itera
         yield observatory
 
 
+def ask_password(*, from_stdin: bool) -> Secret:
+    """Ask twice for a new password without echo, or read it once from standard input.
+
+    Raises:
+        WrongUse: the two are not the same, or there is neither a terminal to ask on nor --password-stdin.
+    """
+    if from_stdin:
+        return Secret(sys.stdin.readline())
+    if not sys.stdin.isatty():
+        raise WrongUse("There is no terminal to ask for the password on.", hint="Pipe it in with --password-stdin.")
+    password = Secret(getpass("Password: "))
+    if password != Secret(getpass("The same once more: ")):
+        raise WrongUse("The two passwords are not the same.", hint="Nothing was changed; try again.")
+    return password
+
+
 def ask_token(*, from_stdin: bool) -> Secret:
     """Ask for a token without echo, or read it from standard input; it never stands in a command line.
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -18,17 +19,23 @@ import typer
 from headwater.cli.opening import opened
 from headwater.cli.printing import console, console_errors
 from headwater.errors import Stopping, WrongUse
+from headwater.model.secret import Secret
 from headwater.monitor import Monitor, open_monitor
-from headwater.observatory.access import create_login_link
 from headwater.observatory.evaluating import evaluating_stored
 from headwater.observatory.holder import Observatory
 from headwater.observatory.inbox import storing_accepted
+from headwater.observatory.oidc import read_client
+from headwater.observatory.sessions import create_login_link, needs_first_login
+from headwater.web.listening import Listening, decide_listening
 
 if TYPE_CHECKING:
     from headwater.simulator.settings import Announcement
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; any but loopback needs TLS or a named proxy.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+Certificate = Annotated[Path | None, typer.Option(help="Certificate with its chain, as a PEM file.")]
+CertificateKey = Annotated[Path | None, typer.Option(help="Key of the certificate, as a PEM file.")]
 
 _SWITCH_SECONDS = 0.0005
 """How long a request waits for a thread that computes, at each of its turns: Python's own 5 ms add up."""
@@ -43,29 +50,36 @@ def add_commands(app: typer.Typer) -> None:
     app.command("simulator")(simulator)
 
 
-def up(host: Host = None, port: Port = None) -> None:
+def up(
+    host: Host = None, port: Port = None, tls_certificate: Certificate = None, tls_key: CertificateKey = None
+) -> None:
     """Follow every account and serve the web application, in one process."""
     write_logs()
     stop = threading.Event()
-    with ending_on_signals(stop), opened(sleep=waiting_until(stop), web={"host": host, "port": port}) as observatory:
+    web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
+    with ending_on_signals(stop), opened(sleep=waiting_until(stop), web=web) as observatory:
         follow_and_serve(observatory, stop)
 
 
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(
+    host: Host = None, port: Port = None, tls_certificate: Certificate = None, tls_key: CertificateKey = None
+) -> None:
     """Serve the web application alone."""
     write_logs()
-    with (
-        opened(web={"host": host, "port": port}) as observatory,
-        storing_accepted(observatory),
-        evaluating_stored(observatory),
-    ):
-        _serve_web(observatory)
+    web = {"host": host, "port": port, "tls_certificate": tls_certificate, "tls_key": tls_key}
+    with ending_on_signals(threading.Event()), opened(web=web) as observatory:
+        where = _decide_where(observatory)
+        with storing_accepted(observatory), evaluating_stored(observatory), suppress(Stopping):
+            _serve_web(observatory, where)
 
 
-def login(port: Port = None) -> None:
-    """Print a link that signs in once, for the web application that runs on this store."""
+def login(
+    user: Annotated[str | None, typer.Option(help="Whom to let in; the first admin if left out.")] = None,
+    port: Port = None,
+) -> None:
+    """Print a link that signs in once, for whoever is locked out of the web application that runs on this store."""
     with opened(web={"port": port}) as observatory:
-        say_address(observatory, observatory.settings.web.port)
+        say_link(observatory, create_login_link(observatory, user), "Sign in, once, within 15 minutes")
 
 
 def monitor(
@@ -127,7 +141,7 @@ def simulator(
 
 def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
     """Follow in a thread and serve in this one, until a signal ends both."""
-    settings = observatory.settings
+    settings, where = observatory.settings, _decide_where(observatory)
     with (
         storing_accepted(observatory),
         evaluating_stored(observatory),
@@ -135,7 +149,7 @@ def follow_and_serve(observatory: Observatory, stop: threading.Event) -> None:
         _running(monitor, stop) as ended,
         suppress(Stopping),
     ):
-        _serve_web(observatory)
+        _serve_web(observatory, where)
     if not ended.is_set():
         end_at_once()
 
@@ -158,22 +172,42 @@ def _running(monitor: Monitor, stop: threading.Event) -> Iterator[threading.Even
         following.join()
 
 
-def _serve_web(observatory: Observatory) -> None:
+def _decide_where(observatory: Observatory) -> Listening:
+    """Decide where to listen and whether people can sign in, before anything begins."""
+    read_client(observatory.settings.oidc)
+    return decide_listening(observatory.settings.web)
+
+
+def _serve_web(observatory: Observatory, where: Listening) -> None:
     from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    web = observatory.settings.web
-    serve_web(create_app(observatory), web.host, web.port, lambda bound: say_address(observatory, bound))
+    port = observatory.settings.web.port
+    serve_web(create_app(observatory, where), where, port, lambda bound: say_address(observatory, bound))
 
 
 def say_address(observatory: Observatory, port: int) -> None:
-    """Print where the web application is, with a link that signs in once."""
-    host = observatory.settings.web.host
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    secret = create_login_link(observatory)
-    console().print(f"Headwater is on {address}", markup=False)
-    console().print(f"Sign in, once, within 15 minutes: {address}/login#{secret.reveal()}", markup=False)
+    """Print where the web application is; while no admin can come in otherwise, with a link that signs in once."""
+    console().print(f"Headwater is on {_address(observatory, port)}", markup=False)
+    if needs_first_login(observatory):
+        say_link(observatory, create_login_link(observatory), "Sign in, once, within 15 minutes", port)
+    else:
+        console().print("Whoever is locked out gets a link from 'headwater login'.")
+
+
+def say_link(observatory: Observatory, secret: Secret, what: str, port: int | None = None) -> None:
+    """Print a link that signs in once."""
+    address = _address(observatory, port or observatory.settings.web.port)
+    console().print(f"{what}: {address}/login#{secret.reveal()}", markup=False)
+
+
+def _address(observatory: Observatory, port: int) -> str:
+    web = observatory.settings.web
+    if web.external_url is not None:
+        return web.external_url.rstrip("/")
+    scheme = "https" if web.tls_certificate is not None else "http"
+    return f"{scheme}://{f'[{web.host}]' if ':' in web.host else web.host}:{port}"
 
 
 def waiting_until(stop: threading.Event) -> Callable[[float], None]:

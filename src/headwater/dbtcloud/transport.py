@@ -34,9 +34,12 @@ class Request:
     url: str
     method: str = "GET"
     token: Secret | None = None
+    scheme: str = "Token"
+    """How the token is named to the server, in front of it."""
     accept: str = "application/json"
     user_agent: str = "headwater"
     body: bytes | None = None
+    content_type: str = "application/json"
     limit: int = JSON_LIMIT
     """Bytes the answer may have unpacked."""
 
@@ -193,9 +196,9 @@ def _proxied(proxy: str, options: dict[str, object]) -> urllib3.PoolManager:
 def _headers(request: Request) -> dict[str, str]:
     headers = {"Accept": request.accept, "Accept-Encoding": "gzip", "User-Agent": request.user_agent}
     if request.token is not None:
-        headers["Authorization"] = f"Token {request.token.reveal()}"
+        headers["Authorization"] = f"{request.scheme} {request.token.reveal()}"
     if request.body is not None:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = request.content_type
     return headers
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: API tokens, one-time login links, sessions.
+"""Who may do what; API tokens, and what all secrets of ours have in common.
 
 A secret is shown once and kept only as its SHA-256: it has 190 bits and more, so that a slow hash would add nothing.
 An API token reads `hw_v_…`: the letter of its role, 32 random characters, and 6 that check the rest, so that programs
@@ -18,8 +18,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from headwater.errors import StoreError
+from headwater.errors import StoreError, WrongUse
 from headwater.model.secret import Secret
+from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.reports import TokenSummary
 from headwater.store import access as kept
 
@@ -31,16 +32,15 @@ if TYPE_CHECKING:
     from headwater.observatory.holder import Observatory
     from headwater.store.rows import ApiToken
 
-LINK_LIFETIME = timedelta(minutes=15)
-SESSION_LIFETIME = timedelta(days=7)
-SESSION_IDLE = timedelta(hours=12)
-_NOTE_AFTER = timedelta(minutes=1)
+NOTE_AFTER = timedelta(minutes=1)
+"""Uses within this time of one another are noted once."""
+
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_LENGTH = 32
 _CHECK_LENGTH = 6
 _TOKEN = re.compile(rf"(hw_[voai]_[0-9A-Za-z]{{{_RANDOM_LENGTH}}})([0-9A-Za-z]{{{_CHECK_LENGTH}}})")
 _PREFIX_LENGTH = 9
-_LINK_NAME = "login link"
+_LONGEST_NAME = 80
 
 
 class Role(StrEnum):
@@ -63,27 +63,58 @@ _LADDER = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: the name of a token or of whoever logged in, and the role."""
+    """Who asks: an API token, or a person who is logged in.
+
+    `is_fresh` is whether the person proved a moment ago who it is; `issuer` is the provider that vouches for it.
+    `account_id` is the dbt Cloud account whose runs alone an API token hands in, None for those of every one.
+    """
 
     name: str
     role: Role
+    is_person: bool = False
+    is_fresh: bool = False
+    has_password: bool = False
+    issuer: str | None = None
+    account_id: int | None = None
 
 
 def create_token(
-    observatory: Observatory, name: str, role: Role, *, lifetime: timedelta | None = None
+    observatory: Observatory,
+    name: str,
+    role: Role,
+    *,
+    lifetime: timedelta | None = None,
+    account_id: int | None = None,
+    by: Actor = COMMAND_LINE,
 ) -> tuple[TokenSummary, Secret]:
     """Create an API token and give its secret, for the only time.
 
+    With an `account_id` it hands in runs of that dbt Cloud account only.
+
     Raises:
-        WrongUse: a token that is not revoked has this name.
+        WrongUse: the name is none, a token that is not revoked has it, or one that reads is to be for an account.
     """
+    if account_id is not None and role is not Role.INGEST:
+        raise WrongUse("Only a token of the role ingest is for one account.", hint="Others see every account.")
+    if not name.strip() or len(name) > _LONGEST_NAME or "/" in name:
+        raise WrongUse("A token's name is up to 80 characters without a slash.", hint="Say what it is for: grafana.")
     secret, now = make_token(role), observatory.store.now()
     expires_at = now + lifetime if lifetime is not None else None
     prefix = secret[:_PREFIX_LENGTH]
     with observatory.store.write() as tx:
         kept.save_api_token(
-            tx, name, role=role, token_hash=hash_secret(secret), prefix=prefix, now=now, expires_at=expires_at
+            tx,
+            name,
+            role=role,
+            token_hash=hash_secret(secret),
+            prefix=prefix,
+            now=now,
+            expires_at=expires_at,
+            created_by=by.name,
+            account_id=account_id,
         )
+        detail = role if account_id is None else f"{role} of account {account_id}"
+        note(observatory, tx, by, "token created", name, now=now, detail=detail)
     summary = TokenSummary(
         name=name,
         role=role,
@@ -92,6 +123,8 @@ def create_token(
         last_used_at=None,
         expires_at=expires_at,
         is_revoked=False,
+        created_by=by.name,
+        account_id=account_id,
     )
     return summary, Secret(secret)
 
@@ -102,7 +135,7 @@ def list_tokens(observatory: Observatory) -> tuple[TokenSummary, ...]:
         return tuple(_summarise(token) for token in kept.list_api_tokens(tx))
 
 
-def revoke_token(observatory: Observatory, name: str) -> None:
+def revoke_token(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> None:
     """Let an API token in no more, from this moment.
 
     Raises:
@@ -111,6 +144,7 @@ def revoke_token(observatory: Observatory, name: str) -> None:
     now = observatory.store.now()
     with observatory.store.write() as tx:
         kept.revoke_api_token(tx, name, now)
+        note(observatory, tx, by, "token revoked", name, now=now)
 
 
 def find_token(observatory: Observatory, secret: str) -> Caller | None:
@@ -122,49 +156,9 @@ def find_token(observatory: Observatory, secret: str) -> Caller | None:
         token = kept.find_api_token(tx, hash_secret(secret), now)
     if token is None:
         return None
-    if token.last_used_at is None or now - token.last_used_at > _NOTE_AFTER:
-        _note(observatory, lambda tx: kept.note_token_use(tx, token.name, now))
-    return Caller(name=token.name, role=Role(token.role))
-
-
-def create_login_link(observatory: Observatory, role: Role = Role.ADMIN) -> Secret:
-    """Create a login link that works once, within a quarter of an hour, and give its secret."""
-    secret, now = make_secret(), observatory.store.now()
-    with observatory.store.write() as tx:
-        kept.save_login_link(tx, hash_secret(secret), role=role, now=now, expires_at=now + LINK_LIFETIME)
-    return Secret(secret)
-
-
-def redeem_link(observatory: Observatory, secret: str) -> Secret | None:
-    """Use a login link up and give the secret of a new session; None where the link lets nobody in."""
-    session, now = make_secret(), observatory.store.now()
-    with observatory.store.write() as tx:
-        role = kept.claim_login_link(tx, hash_secret(secret), now)
-        if role is None:
-            return None
-        kept.delete_expired_access(tx, now)
-        expires_at = now + SESSION_IDLE
-        kept.save_session(tx, hash_secret(session), role=role, name=_LINK_NAME, now=now, expires_at=expires_at)
-    return Secret(session)
-
-
-def find_session(observatory: Observatory, secret: str) -> Caller | None:
-    """Find who is logged in; a session ends when it was idle for long, and at the latest after a week."""
-    now, session_hash = observatory.store.now(), hash_secret(secret)
-    with observatory.store.read() as tx:
-        session = kept.find_session(tx, session_hash, now)
-    if session is None:
-        return None
-    if now - session.last_seen_at > _NOTE_AFTER:
-        expires_at = min(now + SESSION_IDLE, session.created_at + SESSION_LIFETIME)
-        _note(observatory, lambda tx: kept.note_session_use(tx, session_hash, now, expires_at))
-    return Caller(name=session.name, role=Role(session.role))
-
-
-def end_session(observatory: Observatory, secret: str) -> None:
-    """End a session."""
-    with observatory.store.write() as tx:
-        kept.delete_session(tx, hash_secret(secret))
+    if token.last_used_at is None or now - token.last_used_at > NOTE_AFTER:
+        note_use(observatory, lambda tx: kept.note_token_use(tx, token.name, now))
+    return Caller(name=token.name, role=Role(token.role), account_id=token.account_id)
 
 
 def make_token(role: Role) -> str:
@@ -197,7 +191,7 @@ def _check(body: str) -> str:
     return "".join(reversed(characters))
 
 
-def _note(observatory: Observatory, write: Callable[[Connection], None]) -> None:
+def note_use(observatory: Observatory, write: Callable[[Connection], None]) -> None:
     """Note a use. A database that cannot be written now is no reason to turn somebody away who may come in."""
     with suppress(StoreError), observatory.store.write() as tx:
         write(tx)
@@ -212,4 +206,6 @@ def _summarise(token: ApiToken) -> TokenSummary:
         last_used_at=token.last_used_at,
         expires_at=token.expires_at,
         is_revoked=token.revoked_at is not None,
+        created_by=token.created_by,
+        account_id=token.account_id,
     )

@@ -16,6 +16,7 @@ from headwater.model.account import LOCAL_ORIGIN, UNKNOWN_ORIGIN, AccountAddress
 from headwater.model.secret import Secret
 from headwater.model.sync import SyncState
 from headwater.observatory.aliases import find_sibling, take_over
+from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.filtering import describe_filter
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.inbox import describe_inbox
@@ -38,7 +39,14 @@ _HOUR = timedelta(hours=1)
 
 
 def add_account(
-    observatory: Observatory, name: str, *, account_id: int, url: str, token: Secret, allow_private: bool
+    observatory: Observatory,
+    name: str,
+    *,
+    account_id: int,
+    url: str,
+    token: Secret,
+    allow_private: bool,
+    by: Actor = COMMAND_LINE,
 ) -> tuple[AccountSummary, CheckReport]:
     """Connect an account: try the token, then save it sealed. An account that cannot be used is not saved.
 
@@ -74,10 +82,11 @@ def add_account(
         stored.set_token(tx, account.account_key, seal_token(observatory.key, address, token), token.hint, now)
         stored.save_connection(tx, account.account_key, AccountStatus.NEW, "", now)
         save_sync_state(tx, account.account_key, _begin(get_sync_state(tx, account.account_key), observatory, now))
+        note(observatory, tx, by, "account connected", name, now=now, detail=f"{account_id} at {address.origin}")
     return get_account_summary(observatory, name), check
 
 
-def set_token(observatory: Observatory, name: str, token: Secret) -> CheckReport:
+def set_token(observatory: Observatory, name: str, token: Secret, *, by: Actor = COMMAND_LINE) -> CheckReport:
     """Replace an account's token after trying it; one that cannot be used replaces nothing.
 
     Raises:
@@ -97,6 +106,7 @@ def set_token(observatory: Observatory, name: str, token: Secret) -> CheckReport
     with observatory.store.write() as tx:
         stored.set_token(tx, account.account_key, seal_token(observatory.key, account.address, token), token.hint, now)
         stored.save_connection(tx, account.account_key, AccountStatus.CONNECTED, "", now)
+        note(observatory, tx, by, "account token replaced", name, now=now)
     return check
 
 
@@ -117,10 +127,12 @@ def remove_account(observatory: Observatory, name: str) -> str:
     account = get_account(observatory, name)
     with observatory.store.read() as tx:
         webhook = find_webhook(tx, account.account_key)
-    note = _end_webhook(observatory, account, webhook) if webhook is not None else ""
+    left = _end_webhook(observatory, account, webhook) if webhook is not None else ""
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.delete_account(tx, account.account_key)
-    return note
+        note(observatory, tx, COMMAND_LINE, "account removed", name, now=now)
+    return left
 
 
 def _end_webhook(observatory: Observatory, account: Account, webhook: Webhook) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from headwater.dbtcloud.origin import is_same_region, read_origin
 from headwater.errors import NotKnown, OriginRefused, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, AccountAddress
+from headwater.observatory.audit import COMMAND_LINE, note
 from headwater.observatory.holder import Observatory, get_account
 from headwater.store import aliases as stored
 from headwater.store.accounts import list_accounts
@@ -39,6 +40,7 @@ def add_alias(observatory: Observatory, name: str, url: str) -> AliasReport:
         raise WrongUse(f"{name} holds what was ingested from folders; it has no address.")
     origin = _read(url)
     address = AccountAddress(origin, account.address.account_id)
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         other = stored.find_account_by_any_address(tx, address)
         if other is not None and other.account_key != account.account_key:
@@ -48,7 +50,8 @@ def add_alias(observatory: Observatory, name: str, url: str) -> AliasReport:
             )
         if other is not None and other.address == address:
             raise WrongUse(f"{origin} is the address of {name} itself.")
-        stored.save_alias(tx, account, origin, observatory.store.now())
+        stored.save_alias(tx, account, origin, now)
+        note(observatory, tx, COMMAND_LINE, "alias added", name, now=now, detail=origin)
     return get_aliases(observatory, name)
 
 
@@ -59,10 +62,11 @@ def remove_alias(observatory: Observatory, name: str, url: str) -> AliasReport:
         NotKnown: there is no such account, or it has no such address.
         WrongUse: the address is none.
     """
-    account, origin = get_account(observatory, name), _read(url)
+    account, origin, now = get_account(observatory, name), _read(url), observatory.store.now()
     with observatory.store.write() as tx:
         if not stored.delete_alias(tx, account.account_key, origin):
             raise NotKnown(f"{origin} is no other address of {name}.")
+        note(observatory, tx, COMMAND_LINE, "alias removed", name, now=now, detail=origin)
     return get_aliases(observatory, name)
 
 

@@ -71,10 +71,10 @@ def _each_account(observatory: Observatory) -> Iterator[CheckLine]:
         try:
             report = check_account(observatory, row.account)
         except HeadwaterError as error:
-            yield CheckLine(name=row.account, ok=False, sentence=error.message, hint=error.hint)
+            yield CheckLine(name=row.account, ok=False, sentence=f"{row.account}: {error.message}", hint=error.hint)
             continue
         bad = [line for line in report.lines if line.ok is False]
         if not bad:
-            yield CheckLine(name=row.account, ok=True, sentence="The account can be followed.")
+            yield CheckLine(name=row.account, ok=True, sentence=f"{row.account} can be followed.")
         for line in bad:
-            yield CheckLine(name=row.account, ok=False, sentence=line.sentence, hint=line.hint)
+            yield CheckLine(name=row.account, ok=False, sentence=f"{row.account}: {line.sentence}", hint=line.hint)

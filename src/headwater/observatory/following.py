@@ -8,6 +8,7 @@ from datetime import datetime
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.filter import AccountFilter, Choice, Kind
 from headwater.observatory.accounts import get_account_summary
+from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.filtering import FilterWish, Inventory, check_filter, read_inventory, resolve
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import AccountSummary
@@ -83,10 +84,12 @@ def change_filter(observatory: Observatory, name: str, wish: FilterWish) -> Acco
     with observatory.store.read() as tx:
         before = stored.get_filter(tx, account.account_key)
         inventory = read_inventory(tx, account.account_key)
-    return _save(observatory, account, resolve(wish, before, inventory))
+    return _save(observatory, account, resolve(wish, before, inventory), COMMAND_LINE)
 
 
-def set_filter(observatory: Observatory, name: str, chosen: AccountFilter) -> AccountReport:
+def set_filter(
+    observatory: Observatory, name: str, chosen: AccountFilter, *, by: Actor = COMMAND_LINE
+) -> AccountReport:
     """Set an account's filter by ids, of which each must be known already.
 
     Raises:
@@ -102,10 +105,10 @@ def set_filter(observatory: Observatory, name: str, chosen: AccountFilter) -> Ac
         for unknown in sorted(chosen.choice(kind).ids - known):
             raise NotKnown(f"{name} has no {kind} {unknown}.", hint="Open the page again; it was changed meanwhile.")
     check_filter(chosen, inventory)
-    return _save(observatory, account, chosen)
+    return _save(observatory, account, chosen, by)
 
 
-def set_followed(observatory: Observatory, name: str, *, is_paused: bool) -> AccountReport:
+def set_followed(observatory: Observatory, name: str, *, is_paused: bool, by: Actor = COMMAND_LINE) -> AccountReport:
     """Pause an account, so that dbt Cloud is not asked for it, or let it go on where it stopped.
 
     Raises:
@@ -113,8 +116,10 @@ def set_followed(observatory: Observatory, name: str, *, is_paused: bool) -> Acc
         WrongUse: it has no token, so that nobody follows it.
     """
     account = _get_followed(observatory, name)
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         set_paused(tx, account.account_key, is_paused)
+        note(observatory, tx, by, "account paused" if is_paused else "account resumed", name, now=now)
     return get_account_report(observatory, name)
 
 
@@ -137,8 +142,9 @@ def _get_followed(observatory: Observatory, name: str) -> Account:
     return account
 
 
-def _save(observatory: Observatory, account: Account, chosen: AccountFilter) -> AccountReport:
+def _save(observatory: Observatory, account: Account, chosen: AccountFilter, by: Actor) -> AccountReport:
     """Save a filter; where it admits what the one before did not, the history is listed once more."""
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         lock_account(tx, account.account_key)
         before = stored.get_filter(tx, account.account_key)
@@ -147,6 +153,7 @@ def _save(observatory: Observatory, account: Account, chosen: AccountFilter) -> 
         if is_wider:
             state = get_sync_state(tx, account.account_key)
             save_sync_state(tx, account.account_key, replace(state, backfilled_to=None))
+        note(observatory, tx, by, "filter changed", account.name, now=now)
     notes: tuple[str, ...] = ()
     if is_wider:
         notes = ("The history of what is followed now is copied by the next passes.",)

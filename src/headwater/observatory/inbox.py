@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from headwater.collect import CollectedRun, CollectedTarget, decode
-from headwater.errors import HeadwaterError, StoreBusy
+from headwater.errors import HeadwaterError, NotAllowed, StoreBusy
 from headwater.observatory.background import repeating
 from headwater.observatory.collecting import receive
 from headwater.observatory.holder import Observatory
@@ -23,14 +23,19 @@ _SHOWN = 20
 _DIED = "The process that stored it ended on the way."
 
 
-def accept(observatory: Observatory, body: bytes) -> AcceptReport:
+def accept(observatory: Observatory, body: bytes, *, only_account: int | None = None) -> AcceptReport:
     """Keep what the SDK collected, in one small transaction; it is stored afterwards.
 
+    With `only_account` nothing but runs of the dbt Cloud account of this id.
+
     Raises:
+        NotAllowed: it is of another account, or of none; nothing is kept.
         ArtifactUnreadable: it is neither a collected run nor a target folder; nothing is kept.
         StoreError: it could not be kept, or too much waits; the SDK sends it again later.
     """
     collected = decode(body)
+    if only_account is not None:
+        _check_account(collected, only_account)
     now = observatory.store.now()
     with observatory.store.write() as tx:
         if stored.count_bodies(tx) >= MOST_WAITING:
@@ -102,6 +107,14 @@ def _store(observatory: Observatory, claimed: stored.ClaimedBody) -> bool:
     with observatory.store.write() as tx:
         stored.note_body_error(tx, claimed.body_hash, reason)
     return False
+
+
+def _check_account(collected: CollectedRun | CollectedTarget, only: int) -> None:
+    if isinstance(collected, CollectedTarget) or collected.address.account_id != only:
+        raise NotAllowed(
+            f"This token hands in runs of account {only} only; this is {_say_what(collected)}.",
+            hint="Make one for this account, or for all: 'headwater token create NAME --role ingest'.",
+        )
 
 
 def _say_what(collected: CollectedRun | CollectedTarget) -> str:

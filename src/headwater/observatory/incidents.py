@@ -15,6 +15,8 @@ from headwater.model.account import Environment, Job
 from headwater.model.incident import Incident, IncidentState, Moved, Transition, reach_of
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
+from headwater.observatory.audit import Actor
+from headwater.observatory.audit import note as note_event
 from headwater.observatory.cause_reports import summarise_cause
 from headwater.observatory.consequence_reports import RerunCommand, list_commands
 from headwater.observatory.consequences import read_consequences
@@ -130,7 +132,7 @@ def get_incident(observatory: Observatory, incident_id: str) -> IncidentReport:
         )
 
 
-def acknowledge(observatory: Observatory, incident_id: str, by: str, note: str = "") -> IncidentReport:
+def acknowledge(observatory: Observatory, incident_id: str, by: Actor, note: str = "") -> IncidentReport:
     """Say that somebody looks at an incident.
 
     Raises:
@@ -140,12 +142,12 @@ def acknowledge(observatory: Observatory, incident_id: str, by: str, note: str =
     return _act(observatory, incident_id, partial(_of_going_on, moves.acknowledge), by, note)
 
 
-def unacknowledge(observatory: Observatory, incident_id: str, by: str, note: str = "") -> IncidentReport:
+def unacknowledge(observatory: Observatory, incident_id: str, by: Actor, note: str = "") -> IncidentReport:
     """Take back that somebody looks at an incident; raises as `acknowledge`."""
     return _act(observatory, incident_id, partial(_of_going_on, moves.unacknowledge), by, note)
 
 
-def annotate(observatory: Observatory, incident_id: str, by: str, note: str) -> IncidentReport:
+def annotate(observatory: Observatory, incident_id: str, by: Actor, note: str) -> IncidentReport:
     """Write a note into an incident's timeline.
 
     Raises:
@@ -157,7 +159,7 @@ def annotate(observatory: Observatory, incident_id: str, by: str, note: str) -> 
     return _act(observatory, incident_id, moves.annotate, by, note)
 
 
-def resolve(observatory: Observatory, incident_id: str, by: str, reason: str) -> IncidentReport:
+def resolve(observatory: Observatory, incident_id: str, by: Actor, reason: str) -> IncidentReport:
     """End an incident by one's word; it is opened again by itself when what it stands for happens once more.
 
     Raises:
@@ -178,7 +180,7 @@ def _of_going_on(move: Move, incident: Incident, by: str, note: str, now: dateti
     return move(incident, by, note, now)
 
 
-def _act(observatory: Observatory, incident_id: str, move: Move, by: str, note: str) -> IncidentReport:
+def _act(observatory: Observatory, incident_id: str, move: Move, by: Actor, note: str) -> IncidentReport:
     if len(note) > _LONGEST_NOTE:
         raise WrongUse(f"A note has at most {_LONGEST_NOTE:,} characters.", hint="Write it shorter.")
     account_key, _ = _read_id(incident_id)
@@ -186,10 +188,12 @@ def _act(observatory: Observatory, incident_id: str, move: Move, by: str, note: 
     with observatory.store.write() as tx:
         lock_account(tx, account_key)
         known = _find(tx, incident_id)
-        incident, transitions = move(known, by, note.strip(), now)
+        incident, transitions = move(known, by.name, note.strip(), now)
         if transitions:
             stored.save_incident(tx, incident, transitions)
             raise_revision(tx, account_key)
+        for transition in transitions:
+            note_event(observatory, tx, by, f"incident {transition.kind}", incident_id, now=now)
     return get_incident(observatory, incident_id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.analysis.matching import is_same_name
 from headwater.analysis.table_names import read_table_name
 from headwater.errors import Ambiguous, NotKnown, WrongUse
+from headwater.observatory.audit import COMMAND_LINE, note
 from headwater.observatory.holder import Observatory
 from headwater.observatory.matching import MatchReport, match_table, say_name
 from headwater.observatory.table_places import choose_places, read_place_nodes
@@ -43,8 +44,10 @@ def set_override(
             candidates=tuple(f"{place.account}: {place.project} in {place.environment}" for place in found),
             hint="Say which with --account, --project or --environment.",
         )
+    now = observatory.store.now()
     with observatory.store.write() as tx:
-        stored.save_override(tx, found[0].scope, table.strip(), unique_id, observatory.store.now())
+        stored.save_override(tx, found[0].scope, table.strip(), unique_id, now)
+        note(observatory, tx, COMMAND_LINE, "match set", table.strip(), now=now, detail=unique_id)
     return match_table(observatory, table, account=account, project=project, environment=environment)
 
 
@@ -72,7 +75,9 @@ def forget_override(
     ]
     if not here:
         raise NotKnown(f"Nothing was said of {say_name(table)} there.")
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         for override in here:
             stored.delete_override(tx, override.scope, override.table)
+        note(observatory, tx, COMMAND_LINE, "match forgotten", table.strip(), now=now)
     return match_table(observatory, table, account=account, project=project, environment=environment)

@@ -376,3 +376,5 @@ class TokenSummary:
     last_used_at: datetime | None
     expires_at: datetime | None
     is_revoked: bool
+    created_by: str
+    account_id: int | None

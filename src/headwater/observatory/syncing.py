@@ -14,6 +14,7 @@ from itertools import islice
 
 from headwater.errors import AccessDenied, DbtCloudError, HeadwaterError, Stopping, StoreError, TokenRejected, WrongUse
 from headwater.model.account import AccountStatus
+from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import SyncReport
@@ -135,13 +136,15 @@ def _syncing(observatory: Observatory, account: Account) -> Iterator[AccountSync
         )
 
 
-def widen(observatory: Observatory, name: str, days: int) -> None:
+def widen(observatory: Observatory, name: str, days: int, *, by: Actor = COMMAND_LINE) -> None:
     """Let an account's history reach back some days from now, if it did not yet."""
-    account = get_account(observatory, name)
-    wanted = observatory.store.now() - timedelta(days=days)
+    account, now = get_account(observatory, name), observatory.store.now()
     with observatory.store.write() as tx:
         state = get_sync_state(tx, account.account_key)
-        save_sync_state(tx, account.account_key, replace(state, backfill_from=widen_backfill(state, wanted)))
+        backfill_from = widen_backfill(state, now - timedelta(days=days))
+        save_sync_state(tx, account.account_key, replace(state, backfill_from=backfill_from))
+        if backfill_from != state.backfill_from:
+            note(observatory, tx, by, "history widened", name, now=now, detail=f"{days} days")
 
 
 def _sync_whole(observatory: Observatory, name: str, progress: Progress | None) -> PassReport:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.errors import NotKnown, WarehouseBusy, WarehouseError, WrongUse
+from headwater.observatory.audit import COMMAND_LINE, note
 from headwater.observatory.comparisons import ComparisonReport, compare_warehouse, find_stored
 from headwater.observatory.holder import Observatory, get_account
 from headwater.store import warehouses as stored
@@ -78,6 +79,7 @@ def add_warehouse(
         stored.save_warehouse(tx, warehouse)
         if tables is not None:
             stored.save_reading(tx, warehouse, tables, now)
+        note(observatory, tx, COMMAND_LINE, "warehouse added", name, now=now, detail=address.shown)
     return get_warehouse(observatory, name)
 
 
@@ -111,8 +113,10 @@ def get_warehouse(observatory: Observatory, name: str) -> WarehouseSummary:
 def remove_warehouse(observatory: Observatory, name: str) -> None:
     """Forget a warehouse and what was read of it; raises NotKnown."""
     warehouse = find_stored(observatory, name)
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.delete_warehouse(tx, warehouse)
+        note(observatory, tx, COMMAND_LINE, "warehouse removed", name, now=now)
 
 
 def refresh_warehouse(observatory: Observatory, name: str, *, waits: tuple[float, ...] = WAITS) -> ComparisonReport:

@@ -15,6 +15,7 @@ from headwater.dbtcloud.origin import read_origin
 from headwater.dbtcloud.webhooks import RunEvent, Subscription, Subscriptions, is_signed, read_event
 from headwater.errors import AccessDenied, DbtCloudError, NotVisible, OriginRefused, TokenRejected, WrongUse
 from headwater.model.secret import Secret
+from headwater.observatory.audit import COMMAND_LINE, note
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.sentences import say_span
 from headwater.observatory.syncing import syncing_apart
@@ -155,8 +156,15 @@ def subscribe(
     with _explained(account):
         subscriptions = observatory.client(account).subscriptions()
         webhook = _settle(observatory, account, public, subscriptions)
+        _note_subscribed(observatory, account, public)
         arrived = _try_out(observatory, webhook, subscriptions, sleep)
     return replace(get_webhook(observatory, name), arrived=arrived)
+
+
+def _note_subscribed(observatory: Observatory, account: Account, public_url: str) -> None:
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        note(observatory, tx, COMMAND_LINE, "webhook subscribed", account.name, now=now, detail=public_url)
 
 
 def unsubscribe(observatory: Observatory, name: str) -> None:
@@ -175,8 +183,10 @@ def unsubscribe(observatory: Observatory, name: str) -> None:
         subscriptions = observatory.client(account).subscriptions()
         for subscription in list_ours(subscriptions, webhook):
             subscriptions.delete(subscription.subscription_id)
+    now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.delete_webhook(tx, account.account_key)
+        note(observatory, tx, COMMAND_LINE, "webhook ended", name, now=now)
 
 
 def get_webhook(observatory: Observatory, name: str) -> WebhookReport:

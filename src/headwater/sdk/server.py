@@ -78,7 +78,9 @@ class Server:
             )
         if status == 403:
             raise AccessDenied(
-                f"HEADWATER_TOKEN may not send runs to {self.where}.", hint="It needs the role ingest.", status=status
+                f"HEADWATER_TOKEN may not send runs to {self.where}.",
+                hint="It needs the role ingest, for this account or for all.",
+                status=status,
             )
         if status in {400, 413, 415, 422}:
             raise ArtifactUnreadable(

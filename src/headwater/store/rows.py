@@ -283,14 +283,47 @@ class ApiToken:
     last_used_at: datetime | None
     expires_at: datetime | None
     revoked_at: datetime | None
+    created_by: str
+    account_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person. `issuer` and `subject` are of the OpenID provider that vouches for somebody without a password here."""
+
+    name: str
+    role: str
+    has_password: bool
+    issuer: str | None
+    subject: str | None
+    created_at: datetime
+    password_set_at: datetime | None
+    last_login_at: datetime | None
+    disabled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody who is logged in."""
+    """Somebody who is logged in; `proved_at` is when the person last proved who it is, `address` where it came from."""
 
-    role: str
-    name: str
+    session_hash: bytes
+    user: User
+    address: str
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    proved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """What somebody did that others must be able to find out; `link` chains it to the one before."""
+
+    event_id: int
+    happened_at: datetime
+    actor: str
+    address: str
+    action: str
+    subject: str
+    detail: str
+    link: bytes

@@ -17,6 +17,7 @@ from headwater.model.secret import Secret
 from headwater.observatory.access import Role
 from headwater.observatory.following import AccountReport
 from headwater.web.door import door_of
+from headwater.web.forms import actor_of
 from headwater.web.render import page
 
 _FORM_SIZE_LIMIT = 1024 * 1024
@@ -82,7 +83,9 @@ def change_filter(request: Request[Any, Any, Any], account: FromPath[str], body:
             chosen = chosen.with_choice(kind, Choice(ids=form.ids, is_exclusion=form.mode == "without"))
     if faults:
         return _refuse(request, account, faults, forms)
-    return _act(request, account, "filter", lambda: door_of(request).set_filter(account, chosen), forms)
+    return _act(
+        request, account, "filter", lambda: door_of(request).set_filter(account, chosen, by=actor_of(request)), forms
+    )
 
 
 @post(
@@ -99,12 +102,14 @@ def change_history(request: Request[Any, Any, Any], account: FromPath[str], body
     if not (text.isascii() and text.isdigit() and len(text) < 4 and int(text) <= _LONGEST_HISTORY):
         fault = f"Days are a whole number from 0 to {_LONGEST_HISTORY}."
         return _refuse(request, account, {"history": fault}, days=text[:20])
-    return _act(request, account, "history", lambda: door_of(request).set_history(account, int(text)))
+    door, by = door_of(request), actor_of(request)
+    return _act(request, account, "history", lambda: door.set_history(account, int(text), by=by))
 
 
 @post(
     "/accounts/{account:str}/token",
     role=Role.ADMIN,
+    proof=True,
     sync_to_thread=True,
     include_in_schema=False,
     status_code=303,
@@ -113,7 +118,9 @@ def change_history(request: Request[Any, Any, Any], account: FromPath[str], body
 def change_token(request: Request[Any, Any, Any], account: FromPath[str], body: RawBody) -> Response[Any]:
     """Replace the token; one that does not work replaces nothing, and none is ever shown."""
     text = _first(_read(body), "token")
-    return _act(request, account, "token", lambda: door_of(request).set_token(account, Secret(text)))
+    return _act(
+        request, account, "token", lambda: door_of(request).set_token(account, Secret(text), by=actor_of(request))
+    )
 
 
 @post(
@@ -128,7 +135,8 @@ def pause_or_resume(request: Request[Any, Any, Any], account: FromPath[str], act
     """Pause the account, or let it go on."""
     if act not in {"pause", "resume"}:
         raise NotKnown(f"There is nothing to {act!r} about an account.", hint="Open its page.")
-    return _act(request, account, act, lambda: door_of(request).set_followed(account, is_paused=act == "pause"))
+    door, by = door_of(request), actor_of(request)
+    return _act(request, account, act, lambda: door.set_followed(account, is_paused=act == "pause", by=by))
 
 
 def _act(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -13,10 +14,27 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
 from headwater.observatory.access import Role
-from headwater.web import accounts, api, connecting, hooks, incidents, lineage_pages, login, node_api, node_pages, pages
+from headwater.web import (
+    accounts,
+    api,
+    confirm,
+    connecting,
+    hooks,
+    incidents,
+    lineage_pages,
+    login,
+    node_api,
+    node_pages,
+    oidc,
+    pages,
+    settings_forms,
+    settings_pages,
+)
 from headwater.web.door import open_door
 from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
+from headwater.web.listening import LOOPBACK, Listening
+from headwater.web.proxy import behind
 from headwater.web.shield import shield
 
 if TYPE_CHECKING:
@@ -50,6 +68,23 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     login.login_page,
     login.log_in,
     login.log_out,
+    oidc.go_to_provider,
+    oidc.come_back,
+    confirm.confirm_page,
+    confirm.prove,
+    settings_pages.settings_page,
+    settings_pages.users_page,
+    settings_pages.tokens_page,
+    settings_pages.webhooks_page,
+    settings_pages.retention_page,
+    settings_pages.audit_page,
+    settings_pages.about_page,
+    settings_forms.change_password,
+    settings_forms.end_sessions,
+    settings_forms.add_user,
+    settings_forms.change_user,
+    settings_forms.create_token,
+    settings_forms.revoke_token,
     api.overview_document,
     api.runs_document,
     api.run_document,
@@ -73,12 +108,16 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
 )
 
 
-def create_app(observatory: Observatory, *, allowed_hosts: Collection[str] = ()) -> ASGIApp:
-    """Create the application; `allowed_hosts` are the names it answers for besides those of loopback."""
-    return shield(build_app(open_door(observatory)), allowed_hosts)
+def create_app(observatory: Observatory, where: Listening = LOOPBACK) -> ASGIApp:
+    """Create the application as it is reached there."""
+    app: ASGIApp = build_app(open_door(observatory), origin=where.origin)
+    hosts = [urlsplit(where.origin).hostname or ""] if where.origin is not None else []
+    return shield(behind(app, where.proxies) if where.proxies else app, hosts, is_https=where.origin is not None)
 
 
-def build_app(door: Door, more_handlers: Collection[ControllerRouterHandler] = ()) -> Litestar:
+def build_app(
+    door: Door, more_handlers: Collection[ControllerRouterHandler] = (), *, origin: str | None = None
+) -> Litestar:
     """Build what stands behind the shield.
 
     Raises:
@@ -90,7 +129,7 @@ def build_app(door: Door, more_handlers: Collection[ControllerRouterHandler] = (
         guards=[guard],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_describe(),
-        state=State({"door": door}),
+        state=State({"door": door, "origin": origin}),
         logging_config=None,
     )
     check_declared(app)

@@ -15,6 +15,7 @@ from headwater.errors import DbtCloudError, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.access import Role
 from headwater.web.door import door_of
+from headwater.web.forms import actor_of
 from headwater.web.render import page
 
 _FORM_SIZE_LIMIT = 16 * 1024
@@ -31,6 +32,7 @@ async def accounts_page(request: Request[Any, Any, Any]) -> Response[str]:
 @post(
     "/accounts",
     role=Role.ADMIN,
+    proof=True,
     include_in_schema=False,
     status_code=303,
     request_max_body_size=_FORM_SIZE_LIMIT,
@@ -48,7 +50,7 @@ def _connect(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
     name = fields.get("name", "")
     try:
         token = Secret(fields.get("token", ""))
-        door_of(request).add_account(name, int(number), fields.get("url", ""), token)
+        door_of(request).add_account(name, int(number), fields.get("url", ""), token, actor_of(request))
     except (WrongUse, DbtCloudError) as error:
         return _show(request, fields, {"all": str(error)})
     return Redirect(f"/accounts/{quote(name, safe='')}?saved=added", status_code=303)

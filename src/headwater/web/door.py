@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from headwater.observatory import (
-    access,
     accounts,
     catalog,
     explorer,
@@ -26,13 +25,13 @@ from headwater.observatory import (
     verdicts,
     webhooks,
 )
+from headwater.web.people import People, open_people
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
-    from headwater.model.filter import AccountFilter
     from headwater.model.secret import Secret
-    from headwater.observatory.access import Caller
+    from headwater.observatory.audit import Actor
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.explorer import LineageQuestion
     from headwater.observatory.following import AccountReport
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Every question and act the web asks for; `redeem_link` gives the secret of a new session."""
+    """Every question and act the web asks for."""
 
     get_overview: Callable[[int], OverviewReport]
     list_runs: Callable[[RunFilter, int, int], RunsReport]
@@ -67,11 +66,11 @@ class Door:
     list_jobs: Callable[[int], JobsReport]
     list_accounts: Callable[[], AccountsReport]
     get_account: Callable[[str], AccountReport]
-    add_account: Callable[[str, int, str, Secret], object]
-    set_filter: Callable[[str, AccountFilter], AccountReport]
+    add_account: Callable[[str, int, str, Secret, Actor], object]
+    set_filter: Callable[..., AccountReport]
     set_followed: Callable[..., AccountReport]
-    set_history: Callable[[str, int], None]
-    set_token: Callable[[str, Secret], CheckReport]
+    set_history: Callable[..., None]
+    set_token: Callable[..., CheckReport]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
@@ -80,18 +79,15 @@ class Door:
     get_lineage_states: Callable[[LineageQuestion], LineageStates]
     list_incidents: Callable[[IncidentQuestion, int], IncidentsReport]
     get_incident: Callable[[str], IncidentReport]
-    acknowledge: Callable[[str, str, str], IncidentReport]
-    unacknowledge: Callable[[str, str, str], IncidentReport]
-    annotate: Callable[[str, str, str], IncidentReport]
-    resolve: Callable[[str, str, str], IncidentReport]
+    acknowledge: Callable[[str, Actor, str], IncidentReport]
+    unacknowledge: Callable[[str, Actor, str], IncidentReport]
+    annotate: Callable[[str, Actor, str], IncidentReport]
+    resolve: Callable[[str, Actor, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
     get_revision: Callable[[], int]
-    accept: Callable[[bytes], AcceptReport]
+    accept: Callable[..., AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
-    find_token: Callable[[str], Caller | None]
-    find_session: Callable[[str], Caller | None]
-    redeem_link: Callable[[str], Secret | None]
-    end_session: Callable[[str], None]
+    people: People
 
 
 def door_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Door:
@@ -108,8 +104,8 @@ def open_door(observatory: Observatory) -> Door:
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
         list_accounts=partial(accounts.list_accounts, observatory),
         get_account=partial(following.get_account_report, observatory),
-        add_account=lambda name, account_id, url, token: accounts.add_account(
-            observatory, name, account_id=account_id, url=url, token=token, allow_private=False
+        add_account=lambda name, account_id, url, token, by: accounts.add_account(
+            observatory, name, account_id=account_id, url=url, token=token, allow_private=False, by=by
         ),
         set_filter=partial(following.set_filter, observatory),
         set_followed=partial(following.set_followed, observatory),
@@ -133,8 +129,5 @@ def open_door(observatory: Observatory) -> Door:
         get_revision=partial(overview.get_revision, observatory),
         accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
-        find_token=partial(access.find_token, observatory),
-        find_session=partial(access.find_session, observatory),
-        redeem_link=partial(access.redeem_link, observatory),
-        end_session=partial(access.end_session, observatory),
+        people=open_people(observatory),
     )

@@ -7,13 +7,24 @@ import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import structlog
 from litestar import MediaType, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from headwater.errors import Ambiguous, ArtifactUnreadable, HeadwaterError, NotKnown, StoreError, WrongUse
+from headwater.errors import (
+    Ambiguous,
+    ArtifactUnreadable,
+    HeadwaterError,
+    NotAllowed,
+    NotKnown,
+    StoreError,
+    TooManyTries,
+    WrongUse,
+)
+from headwater.web.guard import ProofNeeded
 from headwater.web.render import page
 
 if TYPE_CHECKING:
@@ -21,6 +32,15 @@ if TYPE_CHECKING:
     from litestar.types import ExceptionHandlersMap
 
 _logger = structlog.get_logger()
+_STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
+    (NotKnown, 404),
+    (NotAllowed, 403),
+    (TooManyTries, 429),
+    (WrongUse, 400),
+    (ArtifactUnreadable, 400),
+    (StoreError, 503),
+)
+"""The status that answers each kind of error, the first that fits."""
 _SAID = {
     400: ("The request cannot be read.", "Check the address and its parameters."),
     401: ("Nobody is logged in, or the token is not valid any more.", "Log in, or send an API token as a bearer."),
@@ -51,9 +71,7 @@ class FaultDocument:
 
 def answer_known(request: Request[Any, Any, Any], error: HeadwaterError) -> Response[Any]:
     """Answer with what one of our own errors says."""
-    status = 404 if isinstance(error, NotKnown) else 400 if isinstance(error, WrongUse | ArtifactUnreadable) else 500
-    if isinstance(error, StoreError):
-        status = 503
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     hint = error.hint
     if isinstance(error, Ambiguous):
         hint = f"{hint} It could be: {'; '.join(error.candidates)}."
@@ -65,8 +83,12 @@ def answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respon
     status = error.status_code
     if status >= 500:
         return answer_unforeseen(request, error)
-    if status == 401 and is_page(request) and "authorization" not in request.headers:
-        return Redirect("/login", status_code=303)
+    if is_page(request) and "authorization" not in request.headers:
+        if status == 401:
+            return Redirect("/login", status_code=303)
+        if isinstance(error, ProofNeeded):
+            here = page_above(request.scope["raw_path"].decode("latin-1"))
+            return Redirect(f"/confirm?then={quote(here)}", status_code=303)
     message, hint = _SAID.get(status, (HTTPStatus(status).phrase + ".", ""))
     if status in {401, 403}:
         message = error.detail
@@ -84,6 +106,11 @@ def answer_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Resp
         hint=f"The log has the details under fault {number}. Please report it.",
     )
     return _answer(request, 500, said)
+
+
+def page_above(path: str) -> str:
+    """Give the page that a form's address belongs to: its first two parts, as they were sent."""
+    return "/".join(path.split("/")[:3])
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -1,6 +1,7 @@
 """The one guard of every route. What a route does not declare is not served: the application refuses to start.
 
 A route declares the least role that may use it with `role=`, or `role=PUBLIC` or `SIGNED`; those are listed here.
+One that decides who may come in declares `proof=True` too: only a person uses it, who proved lately who it is.
 Browsers prove who they are with a session cookie, programs with `Authorization: Bearer`, and never in an address.
 """
 
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from litestar.handlers import BaseRouteHandler
 
 PUBLIC = "public"
-PUBLIC_PATHS = frozenset({"/login", "/static", "/healthz"})
+PUBLIC_PATHS = frozenset({"/login", "/login/provider", "/login/callback", "/static", "/healthz"})
 SIGNED = "signed"
 SIGNED_PATHS = frozenset({"/hooks/dbt/{hook_id:str}"})
 """Where programs call without session or token: the signature of the body, which the handler checks, is the guard."""
 COOKIE = "headwater_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class ProofNeeded(PermissionDeniedException):
+    """Somebody is logged in for longer than what is asked for allows; a browser is sent to prove who it is."""
 
 
 def check_declared(app: Litestar) -> None:
@@ -71,6 +76,25 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     connection.scope["user"] = caller
     if not caller.role.includes(least):
         raise PermissionDeniedException(f"This needs the role {least}; {caller.name} has {caller.role}.")
+    if handler.opt.get("proof"):
+        _check_proof(caller)
+
+
+def _check_proof(caller: Caller) -> None:
+    if not caller.is_person:
+        raise PermissionDeniedException("Only a person who is logged in does this; an API token may not.")
+    if not caller.is_fresh:
+        raise ProofNeeded("This needs a proof of who you are that is not older than ten minutes.")
+
+
+def cookie_name(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Name the cookie of the session; over https no other host and no plain connection can set one of this name."""
+    return f"__Host-{COOKIE}" if is_https(connection) else COOKIE
+
+
+def is_https(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether people reach the application over https."""
+    return connection.url.scheme == "https" or str(connection.app.state.origin or "").startswith("https:")
 
 
 def _is_automatic(handler: BaseRouteHandler) -> bool:
@@ -86,9 +110,9 @@ def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 def _find_caller(connection: ASGIConnection[Any, Any, Any, Any], bearer: str | None) -> Caller | None:
     door = door_of(connection)
     if bearer is not None:
-        return door.find_token(bearer) if is_token(bearer) else None
-    session = connection.cookies.get(COOKIE)
-    return door.find_session(session) if session else None
+        return door.people.find_token(bearer) if is_token(bearer) else None
+    session = connection.cookies.get(cookie_name(connection))
+    return door.people.find_session(session) if session else None
 
 
 def _refuse_other_sites(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
@@ -98,6 +122,9 @@ def _refuse_other_sites(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
         allowed = site in {"same-origin", "none"}
     else:
         origin = connection.headers.get("origin", "")
-        allowed = bool(origin) and urlsplit(origin).netloc == connection.headers.get("host")
+        ours = connection.app.state.origin
+        allowed = bool(origin) and (
+            origin == ours if ours else urlsplit(origin).netloc == connection.headers.get("host")
+        )
     if not allowed:
         raise PermissionDeniedException("This request came from another site, or does not say from where it came.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -16,11 +15,13 @@ from litestar.response import Redirect
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.incident import IncidentState
 from headwater.observatory.access import Role
+from headwater.observatory.audit import Actor
 from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
 from headwater.observatory.incidents import GOING_ON, IncidentQuestion
 from headwater.web.api import Moment, Words, given_of
 from headwater.web.door import Door, door_of
 from headwater.web.filters import MOST_ROWS, PAGE_SIZE, read_time, read_whole
+from headwater.web.forms import actor_of, read_form
 from headwater.web.render import page
 
 _FORM_SIZE_LIMIT = 64 * 1024
@@ -75,9 +76,9 @@ def act_on_page(
     request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], body: RawBody
 ) -> Response[Any]:
     """Do what a form of the page asks for, or show the page again with what is wrong."""
-    note = parse_qs(body.decode("utf-8", "replace")).get("note", [""])[0]
+    note = read_form(body).get("note", "")
     try:
-        report = _find_act(door_of(request), act)(incident, request.scope["user"].name, note)
+        report = _find_act(door_of(request), act)(incident, actor_of(request), note)
     except NotKnown:
         raise
     except WrongUse as error:
@@ -125,7 +126,7 @@ def act_on_incident(
     request: Request[Any, Any, Any], incident: FromPath[str], act: FromPath[str], body: RawBody
 ) -> IncidentReport:
     """Acknowledge or unacknowledge an incident, add a note, or resolve it; the note says why."""
-    return _find_act(door_of(request), act)(incident, request.scope["user"].name, _read_act(body).note)
+    return _find_act(door_of(request), act)(incident, actor_of(request), _read_act(body).note)
 
 
 def _read_act(body: bytes) -> IncidentAct:
@@ -135,7 +136,7 @@ def _read_act(body: bytes) -> IncidentAct:
         raise WrongUse("The body is no JSON of an act.", hint='Send {"note": "…"}, or nothing.') from None
 
 
-def _find_act(door: Door, act: str) -> Callable[[str, str, str], IncidentReport]:
+def _find_act(door: Door, act: str) -> Callable[[str, Actor, str], IncidentReport]:
     acts = {
         "acknowledge": door.acknowledge,
         "unacknowledge": door.unacknowledge,

@@ -1,15 +1,15 @@
-"""Listening: only on loopback, because what lies beyond needs TLS and users first."""
+"""Listening and serving; where, and with which certificate, was decided before."""
 
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from headwater.errors import WrongUse
+from headwater.web.listening import LOOPBACK, Listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp
 
 
-def serve(app: ASGIApp, host: str, port: int, ready: Callable[[int], None] = lambda _: None) -> None:
+def serve(app: ASGIApp, where: Listening, port: int, ready: Callable[[int], None] = lambda _: None) -> None:
     """Serve until the process is told to stop; `ready` is called with the port once connections are taken.
 
     Raises:
-        WrongUse: the host is not of this machine, or the port is in use.
+        WrongUse: the address is not of this machine, or the port is in use.
     """
-    with listen(host, port) as listener:
+    with listen(where.address, port) as listener:
         ready(listener.getsockname()[1])
-        make_server(app).run(sockets=[listener])
+        make_server(app, where).run(sockets=[listener])
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
+def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> uvicorn.Server:
     """Make the server; it runs on sockets that listen already."""
     config = uvicorn.Config(
         app,
@@ -39,17 +39,18 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=3,
+        ssl_certfile=where.certificate,
+        ssl_keyfile=where.key,
     )
     return uvicorn.Server(config)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(address: str, port: int) -> socket.socket:
     """Open the listening socket; port 0 takes a free one.
 
     Raises:
-        WrongUse: the host is not of this machine, or the port is in use.
+        WrongUse: the address is not of this machine, or the port is in use.
     """
-    address = _loopback(host)
     # IPPROTO_TCP is named because asyncio turns delays off only for such sockets: 40 ms an answer
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -59,22 +60,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise _explain(error, host, port) from None
+        raise _explain(error, address, port) from None
     return listener
-
-
-def _loopback(host: str) -> str:
-    address = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
-    try:
-        is_loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise WrongUse(
-            f"Headwater does not listen on {host}: it serves only its own machine, on 127.0.0.1 or ::1.",
-            hint="Leave web.host as it is; from another machine, forward the port: ssh -L 8787:127.0.0.1:8787 HOST",
-        )
-    return address
 
 
 def _explain(error: OSError, host: str, port: int) -> WrongUse:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from litestar.enums import HttpMethod, ScopeType
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,8 +27,15 @@ HEADERS = {
 }
 
 
-def shield(app: ASGIApp, allowed_hosts: Collection[str] = ()) -> ASGIApp:
-    """Wrap an application; `allowed_hosts` are the names it answers for besides those of loopback."""
+_ONLY_TLS = {"strict-transport-security": "max-age=31536000"}
+
+
+def shield(app: ASGIApp, allowed_hosts: Collection[str] = (), *, is_https: bool = False) -> ASGIApp:
+    """Wrap an application; `allowed_hosts` are the names it answers for besides those of loopback.
+
+    With `is_https` browsers are told to come by https only.
+    """
+    ours = {name.encode(): value.encode() for name, value in (HEADERS | (_ONLY_TLS if is_https else {})).items()}
     hosts = LOOPBACK_HOSTS | {host.lower() for host in allowed_hosts}
 
     async def shielded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +46,7 @@ def shield(app: ASGIApp, allowed_hosts: Collection[str] = ()) -> ASGIApp:
 
         async def send_shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _protected(message.get("headers", ()), scope["path"])
+                message["headers"] = _protected(ours, message.get("headers", ()), scope["path"])
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
@@ -63,20 +70,21 @@ def _host(scope: Scope) -> str:
     return host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
 
 
-def _protected(headers: Iterable[tuple[bytes, bytes]], path: str) -> list[tuple[bytes, bytes]]:
-    ours = {name.encode(): value.encode() for name, value in HEADERS.items()}
+def _protected(
+    always: Mapping[bytes, bytes], headers: Iterable[tuple[bytes, bytes]], path: str
+) -> list[tuple[bytes, bytes]]:
     given = list(headers)
     is_tagged = any(name.lower() == b"etag" for name, _ in given)
     is_static = path.startswith("/static/")
     asked_again = b"no-cache" if is_static else b"private, no-cache"
-    ours[b"cache-control"] = asked_again if is_static or is_tagged else b"no-store"
+    ours = {**always, b"cache-control": asked_again if is_static or is_tagged else b"no-store"}
     return [*((name, value) for name, value in given if name.lower() not in ours), *ours.items()]
 
 
 async def _refuse_host(send: Send) -> None:
     refusal = {
         "message": "Headwater does not answer for this host name.",
-        "hint": "Open it by 127.0.0.1 or localhost, or allow the name.",
+        "hint": "Open it by 127.0.0.1 or localhost, or set web.external_url to the address that people use.",
     }
     body = json.dumps({"error": refusal}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

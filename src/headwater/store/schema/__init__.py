@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from headwater.store.schema.access import api_tokens, login_links, sessions
+from headwater.store.schema.access import (
+    api_tokens,
+    audit_events,
+    audit_heads,
+    login_links,
+    login_tries,
+    sessions,
+    users,
+)
 from headwater.store.schema.accounts import account_filters, accounts, environments, jobs, projects
 from headwater.store.schema.columns import metadata
 from headwater.store.schema.inbox import inbox
@@ -26,6 +34,8 @@ __all__ = [
     "account_filters",
     "accounts",
     "api_tokens",
+    "audit_events",
+    "audit_heads",
     "catalog_tables",
     "compiled_codes",
     "environments",
@@ -39,6 +49,7 @@ __all__ = [
     "jobs",
     "leases",
     "login_links",
+    "login_tries",
     "manifest_fingerprints",
     "manifest_nodes",
     "manifests",
@@ -56,6 +67,7 @@ __all__ = [
     "runs",
     "sessions",
     "sync_states",
+    "users",
     "warehouse_tables",
     "warehouses",
     "webhook_events",

@@ -1,0 +1,92 @@
+"""`headwater user …`: who may log in to the web application, and as what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headwater.cli.opening import ask_password, opened
+from headwater.cli.printing import console, print_json, print_table, say_time
+from headwater.cli.serving import say_link
+from headwater.observatory import users
+from headwater.observatory.access import Role
+from headwater.observatory.sessions import create_invitation
+
+app = typer.Typer(help="Who may log in to the web application.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The user's name; a mail address will do.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+WhichRole = Annotated[Role, typer.Option(help="viewer sees, operator also acts, admin also administers.")]
+
+
+@app.command("add")
+def add(
+    name: Name,
+    role: WhichRole = Role.VIEWER,
+    password_stdin: FromStdin = False,
+    invite: Annotated[bool, typer.Option("--invite", help="Print a link instead; it lets in once, for a day.")] = False,
+) -> None:
+    """Add a user: asks for a password without echo, or prints an invitation."""
+    with opened() as observatory:
+        password = None if invite else ask_password(from_stdin=password_stdin)
+        user = users.add_user(observatory, name, role, password)
+        console().print(f"{user.name} is added as {user.role}.")
+        if invite:
+            say_link(observatory, create_invitation(observatory, user.name), "Hand on, good once, for a day")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the users."""
+    with opened() as observatory:
+        report = users.list_users(observatory)
+    if as_json:
+        print_json(report)
+        return
+    rows = (
+        (
+            user.name,
+            user.role,
+            "disabled" if user.is_disabled else user.signs_in_with,
+            say_time(user.last_login_at) or "never",
+            str(user.sessions),
+            say_time(user.created_at),
+        )
+        for user in report.users
+    )
+    columns = ("name", "role", "logs in with", "last login", "sessions", "added")
+    print_table(columns, rows, right=("sessions",), wraps=("name", "logs in with"), optional=("added", "sessions"))
+
+
+@app.command("set-password")
+def set_password(name: Name, password_stdin: FromStdin = False) -> None:
+    """Set a user's password, asked for without echo; it is logged out everywhere."""
+    with opened() as observatory:
+        users.set_password(observatory, name, ask_password(from_stdin=password_stdin))
+    console().print(f"The password of {name} is set.")
+
+
+@app.command("set-role")
+def set_role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, operator or admin.")]) -> None:
+    """Give a user another role; it is logged out everywhere."""
+    with opened() as observatory:
+        users.set_role(observatory, name, role)
+    console().print(f"{name} is {role} now.")
+
+
+@app.command("disable")
+def disable(name: Name) -> None:
+    """Let a user in no more, from now on."""
+    with opened() as observatory:
+        users.disable_user(observatory, name)
+    console().print(f"{name} is disabled.")
+
+
+@app.command("enable")
+def enable(name: Name) -> None:
+    """Let a user in again."""
+    with opened() as observatory:
+        users.enable_user(observatory, name)
+    console().print(f"{name} may come in again.")
