@@ -32,8 +32,8 @@ from cloud import serving  # noqa: E402
 from headwater.config import read_settings  # noqa: E402
 from headwater.model.account import Environment, Project  # noqa: E402
 from headwater.model.run import Way  # noqa: E402
-from headwater.observatory.access import create_login_link  # noqa: E402
 from headwater.observatory.holder import Observatory, open_observatory  # noqa: E402
+from headwater.observatory.sessions import create_login_link  # noqa: E402
 from headwater.store.accounts import save_account  # noqa: E402
 from headwater.store.inventory import save_environments, save_projects  # noqa: E402
 from headwater.sync.record import record_run  # noqa: E402
@@ -97,7 +97,7 @@ def measure_ours(browser: Browser, observatory: Observatory) -> dict[str, Any]:
         figures["drawn first, ms"], figures["drawn again, ms"] = drawn[0], statistics.median(drawn[1:])
         figures["drawn as folders, ms"] = click(window, f"{url}/lineage")
         window.goto(f"{url}/lineage?collapse=none")
-        window.wait_for_function("document.documentElement.dataset.view !== undefined")
+        wait_until(window, "document.documentElement.dataset.view !== undefined")
         frames = window.evaluate(PAN)
         figures["frame, ms"] = round(statistics.median(frames), 1)
         figures["slowest of twenty frames, ms"] = round(statistics.quantiles(frames, n=20)[-1], 1)
@@ -121,13 +121,19 @@ def click(window: Page, address: str) -> float:
     window.evaluate("sessionStorage.setItem('clicked', performance.timeOrigin + performance.now())")
     window.evaluate("document.getElementById('go').click()")
     window.wait_for_url(address + "**")
-    window.wait_for_function("performance.getEntriesByName('lineage-drawn').length > 0", timeout=120_000)
+    wait_until(window, "performance.getEntriesByName('lineage-drawn').length > 0")
     return round(
         window.evaluate(
             "performance.timeOrigin + performance.getEntriesByName('lineage-drawn')[0].startTime"
             " - Number(sessionStorage.getItem('clicked'))"
         )
     )
+
+
+def wait_until(window: Page, told: str) -> None:
+    """Wait until a line of script is true; the pages forbid the browser's own way to wait for one."""
+    while not window.evaluate(told):
+        window.wait_for_timeout(50)
 
 
 def measure_docs(browser: Browser, folder: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from cloud import running_cloud, serving, watching
 from conftest import Site
-from headwater.observatory import access
+from headwater.observatory import access, sessions
 from headwater.observatory.access import Role
 from headwater.observatory.syncing import sync_accounts
 from headwater.web import lineage_svg
@@ -55,7 +55,7 @@ def opened(browser, world):
         window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         window.on("pageerror", lambda error: complaints.append(str(error)))
         window.goto(f"{site.url}/login")
-        window.fill("#link", access.create_login_link(observatory).reveal())
+        window.fill("#link", sessions.create_login_link(observatory).reveal())
         window.click("text=Log in")
         window.wait_for_url(f"{site.url}/")
         return window
