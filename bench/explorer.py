@@ -43,6 +43,8 @@ from read_artifacts import recorded  # noqa: E402
 
 SIZES = (5_000, 50_000)
 ROUNDS = 5
+PATIENCE = 120
+"""Seconds to wait for a picture of ours."""
 DOCS_PATIENCE = 60_000
 """Milliseconds to wait for the graph of dbt docs."""
 CHROMIUM = (
@@ -132,7 +134,10 @@ def click(window: Page, address: str) -> float:
 
 def wait_until(window: Page, told: str) -> None:
     """Wait until a line of script is true; the pages forbid the browser's own way to wait for one."""
+    end = time.monotonic() + PATIENCE
     while not window.evaluate(told):
+        if time.monotonic() > end:
+            raise TimeoutError(f"{window.url}: not within {PATIENCE} s: {told}")
         window.wait_for_timeout(50)
 
 
