@@ -130,9 +130,11 @@ def macro_changed(scene: Scene) -> Fault | None:
         for node in scene.prefix.manifests[project]["nodes"].values()
         if unique_id in node["depends_on"].get("macros", ()) and node["resource_type"] == "model"
     ]
+    job = scene.job_of(scene.chance.choice(users)) if users else BY_KEY[f"{project}/nightly"]
+    if job is None:
+        return None
     return Fault(
-        kind="macro_changed", project=project, said=f"macro {name}: {new}",
-        first_job=scene.job_of(scene.chance.choice(users)) if users else BY_KEY[f"{project}/nightly"],
+        kind="macro_changed", project=project, said=f"macro {name}: {new}", first_job=job,
         causes=frozenset({"macro_changed"}), subjects=frozenset({unique_id}), changes_code=True,
         strike=lambda studio: studio.edit(f"{project}/macros/{path}", partial(_replace_one, old=old, new=new)),
     )  # fmt: skip
@@ -171,7 +173,10 @@ def variable_changed(scene: Scene) -> Fault | None:
     job = scene.job_of(users[0]["unique_id"])
     if job is None:
         return None
-    causes, subjects = frozenset({"variable_changed", "variables_changed"}), frozenset({users[0]["unique_id"], name})
+    causes, subjects = (
+        frozenset({"variable_changed"}),
+        frozenset({name, *(user["unique_id"] for user in users)}),
+    )
     if scene.chance.random() < 0.5:
         commands = {
             job.key: tuple(

@@ -12,19 +12,19 @@ import decoys
 import faults_code
 import faults_data
 import faults_runs
-from jobs import BY_KEY, PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
+from jobs import PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
 from prefix import HEALTHY, Prefix, VirtualClock
 from records import ERROR, MANIFEST, QUEUED, RUNNING, SUCCESS, RunRecord
 from studio import Circumstances, Dbt, Studio, cloud_steps
-from telling import tell
+from telling import tell, tell_of_poll
 
-from faults import Fault, Maker, Scene
+from faults import Fault, Maker, Scene, reach
 from headwater.observatory.holder import Observatory
 from truth import Truth
 
 KINDS: tuple[Maker, ...] = (*faults_code.KINDS, *faults_data.KINDS, *faults_runs.KINDS)
 MISSED = frozenset({"queued", "slow", "not_started"})
-_WAIT = timedelta(hours=2)
+_NEAR = timedelta(hours=9)
 _HORIZON = timedelta(hours=26)
 _TRIES = 60
 
@@ -76,11 +76,14 @@ class Play:
                 self._tell(record)
         self._strike(self.told.ends_at)
         self.clock.now = self.told.ends_at
+        tell_of_poll(self.observatory)
 
     def _strike(self, now: datetime) -> None:
         for placed in self.told.placed:
             fault = placed.fault
             if not placed.has_struck and placed.strikes_at <= now:
+                if not any(other.has_struck for other in self.told.placed):
+                    self.told.truth.red.clear()
                 placed.has_struck = True
                 if fault.strike is not None:
                     fault.strike(self.studio)
@@ -109,7 +112,9 @@ class Play:
         """Give what a job does at a time: as on healthy days, unless a fault has to do with it."""
         hit = next((placed for placed in self.told.placed if placed.slot == slot), None)
         if hit is not None and hit.fault.fate is not None and hit.fault.fate != "concurrent":
-            yield from self._missed(hit)
+            yield from self._missed(slot, hit)
+        elif (broken := self._without_packages(slot)) is not None:
+            yield from self._missed(slot, broken)
         elif self._is_real(slot, hit):
             yield from self._really(slot, hit)
         else:
@@ -159,8 +164,10 @@ class Play:
     def _really(self, slot: Slot, hit: Placed | None) -> Iterator[RunRecord]:
         job = slot.job
         commands = next(
-            (p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands
+            (p.fault.commands[job.key] for p in self.told.placed if p.has_struck and job.key in p.fault.commands),
+            job.commands,
         )
+        configured = commands
         near = {job.project, UPSTREAM.get(job.project)}
         only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project in near)
         is_checked = any(
@@ -172,17 +179,29 @@ class Play:
         if only_stale and job.builds_all:
             yield self._with_real_check(slot)
             return
-        if hit is not None and hit.fault.fate == "concurrent":
-            yield self._beside(slot)
         special: Circumstances | None = hit.fault.circumstances if hit is not None else None
+        record = self._run(job, self._take(slot, hit), slot.at, commands, special, configured=configured)
+        if hit is not None and hit.fault.fate == "concurrent":
+            yield self._beside(hit.fault, record)
+        yield record
+        if hit is not None and hit.fault.is_repaired:
+            assert record.status == ERROR, "the run that was to be retried did not fail"
+            again = ("dbt retry", *commands[1:])
+            retry_id = run_id_at(slot.at, job, attempt=30)
+            hit.run_ids.add(retry_id)
+            later = record.ends_at + timedelta(minutes=2)
+            yield self._run(job, retry_id, later, again, None, configured=configured, retrying=record.run_id)
+
+    def _run(
+        self, job: Job, run_id: int, at: datetime, commands: tuple[str, ...], special: Circumstances | None,
+        *, configured: tuple[str, ...], retrying: int | None = None,
+    ) -> RunRecord:  # fmt: skip
         record = self.studio.run_job(
-            job, self._take(slot, hit), slot.at, self._revision(job.project, slot.at),
-            tables=self.prefix.tables(job.project), commands=commands, circumstances=special,
+            job, run_id, at, self._revision(job.project, at), tables=self.prefix.tables(job.project),
+            commands=commands, configured=configured, circumstances=special, retrying=retrying,
         )  # fmt: skip
         self.told.real_commands += sum(step.command is not None and bool(step.log) for step in record.steps)
-        if hit is not None and hit.fault.fate == "concurrent":
-            record = replace(record, steps=record.steps)
-        yield record
+        return record
 
     def _with_real_check(self, slot: Slot) -> RunRecord:
         """Give a healthy build with a real freshness check: a loader that stopped changes nothing that a build sees."""
@@ -196,15 +215,22 @@ class Play:
         real = replace(real, finished_at=step.finished_at)
         return replace(record, steps=(*record.steps[:index], real, *record.steps[index + 1 :]))
 
-    def _beside(self, slot: Slot) -> RunRecord:
-        """Give the run that somebody started by hand and that writes the same tables at the same time."""
-        other = BY_KEY[f"{slot.job.project}/nightly"]
-        at = slot.at - timedelta(seconds=4)
-        return self.prefix.replay(other, at, self._revision(other.project, at), self.chance)
+    def _beside(self, fault: Fault, record: RunRecord) -> RunRecord:
+        """Give the run that somebody started by hand and that wrote the same table at that moment."""
+        (table,) = fault.subjects
+        other = self.prefix.runs[f"{fault.project}/nightly"]
+        at = other.created_at + (_began(record, table) - _began(other, table)) - timedelta(milliseconds=5)
+        return other.moved(at, run_id_at(at, other.job), self._revision(fault.project, at), self.chance)
 
-    def _missed(self, hit: Placed) -> Iterator[RunRecord]:
+    def _without_packages(self, slot: Slot) -> Placed | None:
+        for placed in self.told.placed:
+            if placed.has_struck and placed.fault.fate == "deps" and placed.fault.project == slot.job.project:
+                return placed
+        return None
+
+    def _missed(self, slot: Slot, hit: Placed) -> Iterator[RunRecord]:
         """Give a run that dbt has no part in; none at all where the schedule did not start it."""
-        slot, fate = hit.slot, hit.fault.fate
+        fate = hit.fault.fate
         run_id = self._take(slot, hit)
         base = RunRecord(
             job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at,
@@ -255,28 +281,27 @@ class Play:
 def plan(seed: int, scene: Scene) -> tuple[list[Placed], datetime]:
     """Choose the faults of a history, the runs that meet them, and when it ends."""
     chance = scene.chance
-    first = _make(scene, KINDS[seed % len(KINDS)])
-    placed = [_place(first, chance)]
-    if chance.random() < 0.25:
-        other = (*faults_code.KINDS, *faults_data.KINDS)
-        second = _make(scene, chance.choice(other))
-        apart = {first.project, second.project}
-        if first.fate not in MISSED and not first.stops and not second.stops and apart in _APART:
-            near = _place(second, chance, after=placed[0].slot.at - timedelta(hours=5))
-            placed.append(near)
+    first = _place(_make(scene, KINDS[seed % len(KINDS)]), chance)
+    placed = [first]
+    luck = chance.random()
+    if luck < SECOND and first.fault.fate not in MISSED and not first.fault.stops and not first.fault.is_repaired:
+        placed += _place_beside(scene, first, (*faults_code.KINDS, *faults_data.KINDS), is_decoy=False)
+    elif SECOND < luck < SECOND + DECOY:
+        placed += _place_beside(scene, first, (faults_code.model_sql_broken,), is_decoy=True)
     if chance.random() < 0.6:
         coded = next((one for one in placed if one.fault.changes_code and one.fault.fate is None), None)
         if coded is not None:
             coded.harmless = decoys.make_harmless(scene, coded.fault.project, coded.fault)
     last = max(one.slot.at for one in placed)
-    if first.fate in MISSED:
-        wait = timedelta(hours=4) if first.first_job.name == "nightly" else timedelta(minutes=95)
+    if first.fault.fate in MISSED:
+        wait = timedelta(hours=4) if first.fault.first_job.name == "nightly" else timedelta(minutes=95)
         return placed, last + wait + timedelta(minutes=chance.randint(0, 30))
     follows = chance.random() < 0.5
     return placed, last + timedelta(minutes=chance.randint(85, 110) if follows else chance.randint(8, 9))
 
 
-_APART = ({"storefront", "roastery"}, {"finance", "roastery"})
+SECOND, DECOY = 0.25, 0.12
+"""How often there is a second fault, and how often a model far from the fault fails for a reason of its own."""
 
 
 def _make(scene: Scene, maker: Maker) -> Fault:
@@ -288,19 +313,55 @@ def _make(scene: Scene, maker: Maker) -> Fault:
     raise RuntimeError(f"{maker.__name__} found no place")
 
 
-def _place(fault: Fault, chance: Random, after: datetime = PREFIX_END) -> Placed:
+def _place(fault: Fault, chance: Random) -> Placed:
     """Choose the run that meets a fault first, and when before it the fault is made."""
     before = timedelta(minutes=chance.randint(3, 9))
-    if fault.stops is not None:
-        needed = timedelta(seconds=fault.stops[1]) + before
-        slot = _choose_slot(fault.first_job, PREFIX_END + needed, chance)
-        return Placed(fault, slot, slot.at - needed, slot.at - before)
-    slot = _choose_slot(fault.first_job, max(after, PREFIX_END) + timedelta(minutes=15), chance)
-    return Placed(fault, slot, slot.at - before, slot.at - before)
+    needed = before if fault.stops is None else timedelta(seconds=fault.stops[1]) + before
+    after = PREFIX_END + max(needed, timedelta(minutes=15))
+    slot = chance.choice(_slots(fault.first_job, after, after + _HORIZON))
+    return Placed(fault, slot, slot.at - needed, slot.at - before)
 
 
-def _choose_slot(job: Job, after: datetime, chance: Random) -> Slot:
-    return chance.choice([slot for slot in each_slot(after, after + _HORIZON) if slot.job == job])
+def _place_beside(scene: Scene, first: Placed, makers: tuple[Maker, ...], *, is_decoy: bool) -> list[Placed]:
+    """Choose another fault that has nothing to do with the first and is met some hours before or after; a decoy before.
+
+    None where chance finds none that fits.
+    """
+    for _ in range(_TRIES):
+        fault = scene.chance.choice(makers)(scene)
+        if fault is None or fault.stops or not _is_apart(first.fault, fault, scene):
+            continue
+        after = max(first.slot.at - _NEAR, PREFIX_END + timedelta(minutes=15))
+        lasts = first.fault.strike is not None or bool(first.fault.commands)
+        until = first.strikes_at if is_decoy else first.slot.at + (_NEAR if lasts else timedelta(0))
+        slots = _slots(fault.first_job, after, until)
+        if slots:
+            slot = scene.chance.choice(slots)
+            at = slot.at - timedelta(minutes=scene.chance.randint(3, 9))
+            return [Placed(replace(fault, is_decoy=is_decoy), slot, at, at)]
+    return []
+
+
+def _is_apart(one: Fault, other: Fault, scene: Scene) -> bool:
+    """Whether neither reaches what the other one does, so that it is known of every node which one it is."""
+    is_anywhere = one.project == other.project and (one.is_run or other.is_run)
+    return not is_anywhere and not reach(one, scene.truth) & reach(other, scene.truth)
+
+
+def _slots(job: Job, after: datetime, until: datetime) -> list[Slot]:
+    return [slot for slot in each_slot(after, until) if slot.job == job]
+
+
+def _began(record: RunRecord, unique_id: str) -> datetime:
+    """Give when a run began with a node."""
+    return min(
+        datetime.fromisoformat(timing["started_at"])
+        for step in record.steps
+        for result in step.results()
+        if result["unique_id"] == unique_id
+        for timing in result["timing"]
+        if timing["started_at"]
+    )
 
 
 def open_studio(prefix: Prefix, work: Path, dbt: Dbt) -> Studio:

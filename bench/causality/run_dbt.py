@@ -27,7 +27,7 @@ def run_command(order: dict[str, Any]) -> int:
     os.chdir(order["folder"])
     writing = None
     if order.get("written_by_another"):
-        writing = duckdb.connect(order["warehouse"])
+        writing = duckdb.connect(order["warehouse"], config={"threads": 1})
         writing.execute("begin")
         writing.execute(order["written_by_another"])
     done = dbtRunner().invoke(order["arguments"])

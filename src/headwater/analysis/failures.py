@@ -128,6 +128,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "insufficient_permissions", "accessdenied", "lacks? (the )?.{0,40}privilege", "must be owner of",
         "user does not have", "permission was denied", "403 forbidden", "insufficient privilege",
         "cannot (select|insert|create|drop) .{0,200}(permission|privilege)", "permission_denied",
+        "read-?only (mode|transaction|database|connection)", "(is|opened|attached) (in )?read-?only",
     ),
     FailureKind.MISSING_COLUMN: (
         r"column .{1,200} (does not exist|not found|cannot be resolved)", "invalid identifier", "unrecognized name",

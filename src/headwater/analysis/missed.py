@@ -25,6 +25,7 @@ def explain_missed(judgement: Judgement, job: JobFacts) -> Cause:
             confidence=0.9,
             since=judgement.since,
             run_id=job.runs[0].run_id if job.runs else None,
+            about=job.name,
             evidence=(judgement.reason, _newest(job)),
         )
     run, since = judgement.runs[0], judgement.since

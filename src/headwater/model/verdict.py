@@ -62,8 +62,8 @@ class Cause:
     """What explains a bad state: its kind, its subject, since when, how sure (0 to 1), and sentences that show it.
 
     The subject is a node or a run; a cause that lies in a run (git, the queue, the warehouse) has no node. `about`
-    names what neither is: a package, a variable, the kind of warehouse trouble, what failed before dbt. `failed` is
-    the node whose failure it explains.
+    names what neither is: a package, a variable, the job that did not start, the kind of warehouse trouble, what failed
+    before dbt. `failed` is the node whose failure it explains.
     """
 
     kind: CauseKind

@@ -14,17 +14,17 @@ from headwater.analysis.changes import find_users
 from headwater.analysis.failures import classify_failure
 from headwater.analysis.roots import list_roots
 from headwater.analysis.states import streak_start
-from headwater.model.build import WRITTEN
 from headwater.model.consequence import Origin, Suffering
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind
+from headwater.observatory.doubts import in_doubt_since
 from headwater.observatory.evidence import TESTS, Graph, graph_of
 from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.lineage import Estate, scope_of
 from headwater.observatory.missed import BUILT, list_missed
-from headwater.store.build_queries import find_run_place, list_newest
+from headwater.store.build_queries import list_newest
 from headwater.store.lineage import read_nodes
 from headwater.store.manifests import list_macros
 from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, list_run_invocation_keys
@@ -49,11 +49,16 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A failure that no other failure of its run explains, and since when it is there."""
+    """A failure that no other failure of its run explains, with the first of those that went on until it."""
 
     address: NodeAddress
     outcome: Outcome
-    since: datetime
+    first: Outcome
+
+    @property
+    def since(self) -> datetime:
+        """Since when it is there."""
+        return self.first.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +194,7 @@ def _root(search: Search, address: NodeAddress, outcome: Outcome) -> _Root:
     row = search.estate.row(address)
     assert row is not None  # noqa: S101  only what has a key was asked of
     history = list_outcomes(search.tx, address.account_key, row.node_key, search.now)
-    since = streak_start(history).at if history and not history[0].is_good else outcome.at
-    return _Root(address, outcome, since)
+    return _Root(address, outcome, streak_start(history) if history and not history[0].is_good else outcome)
 
 
 def _failed(root: _Root) -> Origin:
@@ -198,10 +202,7 @@ def _failed(root: _Root) -> Origin:
 
 
 def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Root]) -> list[Origin]:
-    """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too.
-
-    A source is suspect from the beginning of the run on.
-    """
+    """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too."""
     suspects: defaultdict[NodeAddress, list[_Root]] = defaultdict(list)
     for test, tested in _list_tested(search, tests).items():
         for address in {*tested, *(subject for subject in subjects if not _is_test(subject))}:
@@ -212,21 +213,12 @@ def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Roo
         origins.append(
             Origin(
                 address=address,
-                since=_suspect_since(search, address, first),
+                since=in_doubt_since(search.tx, address.account_key, search.estate.row(address), first.first),
                 suffers=Suffering.TEST_FAILING,
                 run_id=first.outcome.run_id,
             )
         )
     return origins
-
-
-def _suspect_since(search: Search, address: NodeAddress, test: _Root) -> datetime:
-    row = search.estate.row(address)
-    if row is not None and row.resource_type in BUILT:
-        built = list_newest(search.tx, address.account_key, [row.node_key], test.since, statuses=WRITTEN)
-        return built[row.node_key].at if row.node_key in built else test.since
-    place = find_run_place(search.tx, address.account_key, test.outcome.run_id) if test.outcome.run_id else None
-    return min(test.since, place.started_at) if place is not None and place.started_at else test.since
 
 
 def _list_tested(search: Search, tests: Iterable[_Root]) -> dict[_Root, list[NodeAddress]]:

@@ -14,6 +14,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, NodeState, Verdict
+from headwater.observatory.doubts import in_doubt_since, is_stored
 from headwater.observatory.evidence import TESTS, read_history, read_job, read_latest
 from headwater.observatory.explaining import (
     MOST_ROOTS,
@@ -23,11 +24,8 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
-from headwater.store.lineage_rows import LineageRow
+from headwater.observatory.missed import BUILT
 
-_BUILT = frozenset({"model", "seed", "snapshot", "function"})
-_STORED = frozenset({"model", "seed", "snapshot"})
-_LIVE = frozenset({"view", "ephemeral"})
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
 """The states of a node that may yet hold what is bad upstream."""
@@ -81,8 +79,9 @@ def late_jobs(
     nearest: dict[int, str] = {}
     for unique_id in upstream:
         outcome = latest.get(unique_id)
-        is_built = outcome is not None and inquiry.graph.nodes[unique_id].resource_type in _BUILT
-        if is_built and outcome is not None and outcome.job_id is not None and outcome.job_id != own_job:
+        if outcome is None or not is_stored(inquiry.graph.nodes[unique_id]):
+            continue
+        if outcome.job_id is not None and outcome.job_id != own_job:
             nearest.setdefault(outcome.job_id, unique_id)
     found = []
     for job_id, unique_id in list(nearest.items())[:_MOST_JOBS]:
@@ -131,16 +130,35 @@ def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome
 
 
 def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping[str, datetime]) -> list[_Upstream]:
-    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it."""
+    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it.
+
+    A view that could not be renewed is none of it: who reads it gets what its parents hold.
+    """
     found = []
     for outcome in latest.values():
-        if outcome.is_good:
+        if outcome.is_good or _is_as_before(inquiry, outcome):
             continue
-        history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
-        since = streak_start(history).at if history and not history[0].is_good else outcome.at
+        since = _bad_since(inquiry, outcome)
         if since <= read_at.get(outcome.unique_id, inquiry.now):
             found.append(_Upstream(outcome, since))
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
+
+
+def _is_as_before(inquiry: Inquiry, outcome: Outcome) -> bool:
+    row = inquiry.graph.nodes[outcome.unique_id]
+    return row.resource_type in BUILT and not is_stored(row)
+
+
+def _bad_since(inquiry: Inquiry, outcome: Outcome) -> datetime:
+    """Tell since when something is bad; of a test since when what it reads is in doubt."""
+    history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
+    first = streak_start(history) if history and not history[0].is_good else outcome
+    row = inquiry.graph.nodes[outcome.unique_id]
+    if row.resource_type not in TESTS or not outcome.is_failed:
+        return first.at
+    tested = [inquiry.graph.nodes.get(name) for name in row.parents] or [None]
+    account_key = inquiry.graph.scope.account_key
+    return max(in_doubt_since(inquiry.tx, account_key, one, first) for one in tested)
 
 
 def _has_bad_above(found: _Upstream, bad: Sequence[_Upstream], inquiry: Inquiry) -> bool:
@@ -201,8 +219,3 @@ def look_across(
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
         return Worse(worse, found.causes, through=found)
     return None
-
-
-def is_stored(row: LineageRow) -> bool:
-    """Tell whether a node keeps what it read when it was built; views and exposures show what there is now."""
-    return row.resource_type in _STORED and row.materialized not in _LIVE
