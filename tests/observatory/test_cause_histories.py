@@ -190,6 +190,53 @@ def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) 
     assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
 
 
+def test_who_reads_a_view_that_could_not_be_renewed_is_well(history: History) -> None:
+    """The warehouse keeps the view as it was: what another job builds from it later has the newest data."""
+
+    def nodes(code: str) -> tuple[Node, ...]:
+        return table(RAW, ""), table(STAGED, code, RAW, materialized="view"), table(ORDERS, "select 1", STAGED)
+
+    old, new = history.manifest(*nodes("select amount from raw")), history.manifest(*nodes("selct amount from raw"))
+    history.run(1, 9, old, WELL)
+    history.run(2, 7, new, {STAGED: "error"}, message="Parser Error: syntax error")
+    history.run(3, 6, new, {ORDERS: "success"}, job=2)
+
+    assert history.ask("fct_orders").state == "healthy"
+    assert [one.unique_id for one in history.ask("stg_orders").consequences.affected] == [STAGED]
+
+
+def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(history: History) -> None:
+    """A job builds all and tests afterwards: what was made of the table before its test spoke is not well."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    manifest = history.manifest(*shop(), test)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {**WELL, test.unique_id: "fail"})
+
+    verdict = history.ask("fct_orders")
+
+    assert verdict.state == "warned"
+    assert verdict.causes[0].kind == "data_changed"
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED, ORDERS}
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
+
+
+def test_what_another_job_builds_more_often_does_not_wait_for_this_one(history: History) -> None:
+    """The nightly run was cancelled; the orders, which are built every hour, are not late by that."""
+    manifest = history.manifest(*shop())
+    history.run(1, 30, manifest, WELL, job=1)
+    for place in range(3):
+        history.run(2 + place, 29 - place, manifest, {ORDERS: "success"}, job=2)
+    history.run(9, 6, None, {}, job=1, status="cancelled")
+
+    verdict = history.ask("stg_orders")
+
+    assert (verdict.state, verdict.causes[0].run_id) == ("late", 9)
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED}
+    assert history.ask("fct_orders").state == "healthy"
+
+
 def test_code_of_the_project_that_owns_what_is_imported(history: History) -> None:
     """The ledger's own project did not change; the model it imports lost the column."""
     ledger = (table(IMPORTED, "", resource_type="model", path="", package_name="shop"), table(LEDGER, "x", IMPORTED))

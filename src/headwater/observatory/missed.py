@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from headwater.model.consequence import Origin, Suffering
 from headwater.model.verdict import Cause, CauseKind
-from headwater.observatory.lineage import Estate
-from headwater.store.build_queries import RunPlace, find_run_place, list_executed, list_good_runs, list_not_reached
+from headwater.observatory.lineage import Estate, Held
+from headwater.store.build_queries import (
+    RunPlace,
+    find_main_jobs,
+    find_run_place,
+    list_executed,
+    list_good_runs,
+    list_not_reached,
+)
 from headwater.store.writing import Scope
 
 BUILT = frozenset({"model", "seed", "snapshot", "function"})
 """What an execution writes to the warehouse."""
 
 _MOST_RUNS = 4
+_LOOKED_BACK = timedelta(days=7)
 _LATE = frozenset({CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW})
 
 
@@ -49,9 +57,16 @@ def _missed(tx: Connection, estate: Estate, place: RunPlace, run_id: int, cause:
     names = list_executed(tx, account_key, good[0]) if is_late else list_not_reached(tx, account_key, run_id, good[0])
     return [
         Origin(address=held.address(name), since=since, suffers=Suffering.NOT_REBUILT, run_id=run_id)
-        for name in names
-        if (row := held.rows.get(name)) is not None and row.resource_type in BUILT and not row.is_ephemeral
+        for name in list_due(tx, held, names, place.job_id, since)
     ]
+
+
+def list_due(tx: Connection, held: Held, names: Iterable[str], job_id: int, until: datetime) -> list[str]:
+    """List which of some nodes wait for a job: it builds them, and no other one does so more often."""
+    rows = [row for name in names if (row := held.rows.get(name)) is not None]
+    keys = {row.unique_id: row.node_key for row in rows if row.resource_type in BUILT and not row.is_ephemeral}
+    found = find_main_jobs(tx, held.place.scope.account_key, keys.values(), until - _LOOKED_BACK, until)
+    return [name for name, node_key in keys.items() if found.get(node_key, job_id) == job_id]
 
 
 def _missed_since(place: RunPlace, cause: Cause, run_id: int, *, is_late: bool) -> datetime | None:
