@@ -161,6 +161,7 @@ class Studio:
     ) -> StepRecord:
         """Run one command as a step of a run and keep what it wrote, moved to the moment."""
         target = self.folder / project / "target"
+        published = (target / MANIFEST).read_bytes() if (target / MANIFEST).exists() else None
         for name in (MANIFEST, RESULTS, SOURCES):
             if not (command.startswith("dbt retry") and name == RESULTS):
                 (target / name).unlink(missing_ok=True)
@@ -174,6 +175,8 @@ class Studio:
             if path.exists() and not (name == RESULTS and _stamp(path) == before):
                 body = path.read_bytes().replace(str(self.folder).encode(), IN_CLOUD.encode())
                 artifacts[name] = move_artifact(name, body, now - began)
+        if published is not None and not (target / MANIFEST).exists():
+            (target / MANIFEST).write_bytes(published)  # other projects go on with what was published last
         return StepRecord(
             name=f"Invoke dbt with `{command}`", status=SUCCESS if succeeded else ERROR, started_at=now,
             finished_at=now + (ended - began), command=command, artifacts=artifacts,

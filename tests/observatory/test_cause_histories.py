@@ -178,15 +178,16 @@ def test_a_variable_that_dbt_was_given(history: History) -> None:
 
 def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) -> None:
     """The job that stages was cancelled; the orders were built on what was there, well by themselves."""
-    manifest = history.manifest(*shop())
-    history.run(1, 9, manifest, {STAGED: "success"}, job=1)
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    history.run(1, 9, manifest, {STAGED: "success", mail.unique_id: "no-op"}, job=1)
     history.run(2, 8, manifest, {ORDERS: "success"}, job=2)
     history.run(3, 7, None, {}, job=1, status="cancelled")
     history.run(4, 6, manifest, {ORDERS: "success"}, job=2)
 
-    verdict = history.ask("fct_orders")
-
-    assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
+    for asked in ("fct_orders", mail.unique_id):
+        verdict = history.ask(asked)
+        assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
     assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
 
 

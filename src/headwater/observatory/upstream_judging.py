@@ -9,7 +9,7 @@ from datetime import datetime
 from headwater.analysis.lateness import find_lateness
 from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
-from headwater.analysis.states import Judgement, NodeFacts, streak_start
+from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, streak_start
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -107,7 +107,8 @@ def _look_at_jobs(
     latest: dict[str, Outcome],
     read_at: Mapping[str, datetime],
 ) -> Worse | None:
-    own_job = facts.job.job_id if facts.job is not None else None
+    is_described = facts.resource_type in DESCRIBED  # of which dbt reports that nothing was to be done
+    own_job = facts.job.job_id if facts.job is not None and not is_described else None
     late = late_jobs(inquiry, upstream, latest, own_job, read_at)
     if not late:
         return None
