@@ -36,6 +36,7 @@ from report import print_report  # noqa: E402
 from studio import Dbt  # noqa: E402
 
 from faults import Scene  # noqa: E402
+from installing import one_at_a_time  # noqa: E402
 from truth import Truth  # noqa: E402
 
 PLAYERS = 2
@@ -111,7 +112,8 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
         SystemExit: one could not be played.
     """
     folder, python = ROOT / ".cache", install_dbt() / "python"
-    prefix = open_prefix(folder, python)
+    with one_at_a_time(folder / "causality"):
+        prefix = open_prefix(folder, python)
     done: list[Measured] = []
     wrong: list[str] = []
     context = multiprocessing.get_context("spawn")

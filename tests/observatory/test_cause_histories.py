@@ -223,6 +223,25 @@ def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(histor
     assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
 
 
+def test_a_warning_is_explained_where_it_is_new(history: History) -> None:
+    """A test that passed until the code changed says why it warns; one that has always warned says nothing."""
+    tests = [
+        Node(unique_id=f"test.shop.{name}", resource_type="test", name=name, parents=(ORDERS,), version=b"t")
+        for name in ("new", "old")
+    ]
+    old, new = history.manifest(*shop(), *tests), history.manifest(*shop(orders="select 0 as amount"), *tests)
+    history.run(1, 9, old, {**WELL, "test.shop.new": "pass", "test.shop.old": "warn"}, status="success")
+    assert not history.ask("fct_orders").causes
+    history.run(2, 6, new, {**WELL, "test.shop.new": "warn", "test.shop.old": "warn"}, status="success")
+
+    verdict = history.ask("fct_orders")
+
+    assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].unique_id) == (
+        "warned", "upstream_code_changed", ORDERS,
+    )  # fmt: skip
+    assert not verdict.consequences.affected
+
+
 def test_what_another_job_builds_more_often_does_not_wait_for_this_one(history: History) -> None:
     """The nightly run was cancelled; the orders, which are built every hour, are not late by that."""
     manifest = history.manifest(*shop())

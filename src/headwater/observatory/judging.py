@@ -26,6 +26,7 @@ from headwater.observatory.explaining import (
     explain_late,
     explain_outcome,
     explain_source,
+    explain_warning,
     read_bad,
 )
 from headwater.observatory.lineage import Estate, scope_of
@@ -112,6 +113,8 @@ def _find_causes(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> li
         found = [cause for outcome in judgement.decided_by for cause in explain_outcome(inquiry, outcome)]
         tests = [outcome for outcome in judgement.decided_by if outcome.status == "fail"]
         return found + [cause for outcome in tests[:1] for cause in _explain_old_data(inquiry, outcome)]
+    if judgement.state is NodeState.WARNED:
+        return [cause for outcome in judgement.decided_by for cause in explain_warning(inquiry, outcome)]
     return []
 
 

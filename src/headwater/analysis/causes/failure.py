@@ -93,8 +93,8 @@ class Failure:
 
     @property
     def is_test(self) -> bool:
-        """Whether it is a test that found bad rows, in contrast to one that could not be executed."""
-        return self.outcome.status == "fail"
+        """Whether it is a test that found bad rows, in contrast to one that could not be executed; it may only warn."""
+        return self.outcome.status in {"fail", "warn"}
 
     @property
     def direct(self) -> Sequence[str]:
