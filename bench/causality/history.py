@@ -353,15 +353,15 @@ def _slots(job: Job, after: datetime, until: datetime) -> list[Slot]:
 
 
 def _began(record: RunRecord, unique_id: str) -> datetime:
-    """Give when a run began with a node."""
-    return min(
-        datetime.fromisoformat(timing["started_at"])
-        for step in record.steps
-        for result in step.results()
-        if result["unique_id"] == unique_id
-        for timing in result["timing"]
-        if timing["started_at"]
-    )
+    """Give when a run began with a node; of one that failed dbt tells no times: it began when the one before ended."""
+    for step in record.steps:
+        at = step.started_at
+        for result in step.results():
+            times = [timing for timing in result.get("timing", ()) if timing["completed_at"]]
+            if result["unique_id"] == unique_id:
+                return min((datetime.fromisoformat(timing["started_at"]) for timing in times), default=at)
+            at = max((datetime.fromisoformat(timing["completed_at"]) for timing in times), default=at)
+    raise ValueError(f"{unique_id} is not in the run.")
 
 
 def open_studio(prefix: Prefix, work: Path, dbt: Dbt) -> Studio:

@@ -101,7 +101,7 @@ def _manifest_of(run: RunRecord) -> bytes:
 def _digest() -> str:
     digest = hashlib.sha256()
     files = [path for path in DEMO.rglob("*") if path.is_file() and not _is_made(path)]
-    for path in sorted([*files, HERE / "studio.py", HERE / "jobs.py", HERE / "records.py"]):
+    for path in sorted([*files, HERE / "prefix.py", HERE / "studio.py", HERE / "jobs.py", HERE / "records.py"]):
         digest.update(str(path.relative_to(DEMO.parent)).encode() + path.read_bytes())
     return digest.hexdigest()[:_NAME]
 
@@ -155,9 +155,10 @@ def name_folder(parent: Path, word: str) -> Path:
 
 
 def _prepare(studio: Studio, project: str) -> None:
-    """Parse, so that what a job's run reads is there."""
-    succeeded, output = studio.run_dbt(project, "dbt parse", BEGAN)
-    assert succeeded, output
+    """Build once, so that what a job's run reads is there, and incremental models have something to add to."""
+    for command in ("dbt parse", "dbt build --exclude resource_type:test resource_type:unit_test"):
+        succeeded, output = studio.run_dbt(project, command, BEGAN)
+        assert succeeded, output
 
 
 def _tables(studio: Studio, project: str) -> list[str]:

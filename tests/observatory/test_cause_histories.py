@@ -223,6 +223,38 @@ def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(histor
     assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
 
 
+def test_a_source_has_a_column_that_a_model_of_the_run_read(history: History) -> None:
+    """A column is missing; the staging model read it from the source in the same run: the model between dropped it."""
+
+    def nodes(dropped: str) -> tuple[Node, ...]:
+        daily = table("model.shop.daily", f"select {dropped} from stg where amount > 0", STAGED)
+        return (*shop()[:2], daily, table(ORDERS, "select amount from daily", daily.unique_id))
+
+    well = {STAGED: "success", "model.shop.daily": "success", ORDERS: "success"}
+    old, new = history.manifest(*nodes("*")), history.manifest(*nodes("* exclude (amount)"))
+    history.run(1, 9, old, well)
+    history.run(2, 6, new, {**well, ORDERS: "error"}, message=MISSING)
+
+    assert history.first("fct_orders") == ("upstream_code_changed", "model.shop.daily", None)
+    assert RAW not in {cause.unique_id for cause in history.ask("fct_orders").causes if cause.confidence > 0.8}
+
+
+def test_values_that_a_reader_cannot_work_with_are_read_by_others_too(history: History) -> None:
+    """A changed model makes one reader fail on its values; another one that was built from it is not well either."""
+
+    def nodes(code: str) -> tuple[Node, ...]:
+        return (*shop(staged=code), table("model.shop.copy", "select * from stg", STAGED))
+
+    old, new = history.manifest(*nodes("select amount from raw")), history.manifest(*nodes("select 'x' from raw"))
+    history.run(1, 9, old, {**WELL, "model.shop.copy": "success"})
+    history.run(2, 6, new, {STAGED: "success", "model.shop.copy": "success", ORDERS: "error"},
+                message="Conversion Error: Could not convert string")  # fmt: skip
+
+    affected = history.ask("fct_orders").consequences.affected
+
+    assert {one.unique_id for one in affected} == {STAGED, "model.shop.copy", ORDERS}
+
+
 def test_a_warning_is_explained_where_it_is_new(history: History) -> None:
     """A test that passed until the code changed says why it warns; one that has always warned says nothing."""
     tests = [

@@ -57,7 +57,7 @@ def read_failure(
         good=good,
         history=history,
         in_run=in_run,
-        columns=_read_columns(tx, graph, _wanted_columns(outcome, column), [outcome.unique_id, *upstream]),
+        columns=_read_columns(tx, graph, _wanted_columns(outcome, column), [outcome.unique_id, *upstream], outcome),
         tests={other: found for other, found in histories.items() if graph.nodes[other].resource_type in TESTS},
         freshness={other: found for other, found in histories.items() if graph.nodes[other].resource_type == "source"},
         difference=difference,
@@ -101,15 +101,21 @@ def _read_tested_column(tx: Connection, graph: Graph, outcome: Outcome) -> str |
 
 
 def _read_columns(
-    tx: Connection, graph: Graph, wanted: frozenset[str], unique_ids: Iterable[str]
+    tx: Connection, graph: Graph, wanted: frozenset[str], unique_ids: Iterable[str], failed: Outcome
 ) -> dict[str, frozenset[str]]:
-    """Read which sources declare a wanted column, or are read by code that names it."""
+    """Read which sources declare a wanted column, or are read by code that names it.
+
+    Where a column is missing, a source still has it from which a model that names it was built well in the same run.
+    """
     if not wanted:
         return {}
     named = re.compile(rf"\b({'|'.join(re.escape(column) for column in sorted(wanted))})\b", re.IGNORECASE)
     rows = [graph.nodes[other] for other in unique_ids]
     read = [row for row in rows if row.resource_type == "source" or any(map(_is_source, row.parents))]
+    is_missing = classify_failure(failed.message) is FailureKind.MISSING_COLUMN
+    built = _list_built(tx, graph, (row.unique_id for row in read), failed) if is_missing else frozenset()
     found: dict[str, frozenset[str]] = {}
+    there: dict[str, frozenset[str]] = {}
     for node in read_nodes(tx, graph.scope.account_key, ((row.node_key, row.version) for row in read)).values():
         if not isinstance(node, Node):
             continue
@@ -118,8 +124,19 @@ def _read_columns(
             found[node.unique_id] = found.get(node.unique_id, frozenset()) | declared
         told = frozenset(match.lower() for match in named.findall(node.raw_code or ""))
         for parent in filter(_is_source, node.parents) if told else ():
-            found[parent] = found.get(parent, frozenset()) | told
-    return found
+            known = there if node.unique_id in built else found
+            known[parent] = known.get(parent, frozenset()) | told
+    return {source: left for source, names in found.items() if (left := names - there.get(source, frozenset()))}
+
+
+def _list_built(tx: Connection, graph: Graph, unique_ids: Iterable[str], failed: Outcome) -> frozenset[str]:
+    """List which nodes were built well in the run of a failure before it."""
+    latest = read_latest(tx, graph, unique_ids, failed.at)
+    return frozenset(
+        name
+        for name, outcome in latest.items()
+        if outcome.is_good and outcome.run_id is not None and outcome.run_id == failed.run_id
+    )
 
 
 def _is_source(unique_id: str) -> bool:

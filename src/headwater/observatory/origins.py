@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from headwater.analysis.causes.explaining import explain
 from headwater.analysis.changes import find_users
-from headwater.analysis.failures import classify_failure
+from headwater.analysis.failures import FailureKind, classify_failure
 from headwater.analysis.roots import list_roots
 from headwater.analysis.states import streak_start
 from headwater.model.consequence import Origin, Suffering
@@ -31,6 +31,7 @@ from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, li
 from headwater.store.writing import Scope
 
 _MOST_ROOTS = 40
+_OF_VALUES = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
 _MOST_LOOKED_AT = 300
 _NO_FAILURE = frozenset({
     CauseKind.SOURCE_STALE, CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW,
@@ -106,6 +107,7 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     roots, elsewhere = _attribute(search, subjects, failing)
     origins = [_failed(root) for root in roots if not _is_test(root.address)]
     origins += _suspect(search, subjects, [root for root in roots if _is_test(root.address)])
+    origins += _unlike(search, subjects, [root for root in roots if not _is_test(root.address)])
     origins += _stale_sources(search, subjects)
     origins += _left_out(search, {root.address for root in roots})
     origins += list_missed(tx, estate, scope, cause, {root.outcome.run_id for root in roots if root.outcome.run_id})
@@ -219,6 +221,30 @@ def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Roo
             )
         )
     return origins
+
+
+def _unlike(search: Search, subjects: tuple[NodeAddress, ...], failed: list[_Root]) -> list[Origin]:
+    """Give the cause's own nodes where others failed on the values they hold: all that reads these gets them."""
+    of_values = [
+        root
+        for root in failed
+        if root.address not in subjects
+        and (told := search.in_run(root.outcome).get(root.address.unique_id)) is not None
+        and classify_failure(told.message) in _OF_VALUES
+    ]
+    if not of_values:
+        return []
+    first = min(of_values, key=lambda root: root.since).first
+    return [
+        Origin(
+            address=subject,
+            since=in_doubt_since(search.tx, subject.account_key, search.estate.row(subject), first),
+            suffers=Suffering.BUILT_FROM_BAD_DATA,
+            run_id=first.run_id,
+        )
+        for subject in subjects
+        if not _is_test(subject)
+    ]
 
 
 def _list_tested(search: Search, tests: Iterable[_Root]) -> dict[_Root, list[NodeAddress]]:
