@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -58,7 +60,7 @@ def model_logic_changed(scene: Scene) -> Fault | None:
     if test == "unique":
         change = _doubled
     else:
-        selects = f"* replace (case when hash({column}) % 5 <> 0 then {column} end as {column})"
+        selects = f"* replace (case when row_number() over () % 5 <> 1 then {column} end as {column})"
         change = partial(wrapped, selects=selects)
     return _changed_model(scene, node, "model_logic_changed", change, said=f"fails {test} {column}", is_silent=True)
 
@@ -198,7 +200,7 @@ def variable_changed(scene: Scene) -> Fault | None:
 
 
 def seed_changed(scene: Scene) -> Fault | None:
-    """A seed loses a column that models read, or has a row twice, or a row without its key."""
+    """A seed loses a column that models read, or has a row twice."""
     project = scene.project()
     seeds = [
         node
@@ -220,7 +222,7 @@ def seed_changed(scene: Scene) -> Fault | None:
         ]
         if not used:
             return None
-        change = partial(_renamed_column, column=scene.chance.choice(used))
+        change = partial(_without_column, column=scene.chance.choice(used))
     elif not uniques:
         return None
     return Fault(
@@ -292,9 +294,12 @@ def _row_twice(text: str) -> str:
     return "\n".join([*lines, lines[-1]]) + "\n"
 
 
-def _renamed_column(text: str, column: str) -> str:
-    head, _, rest = text.partition("\n")
-    return ",".join(f"{name}_new" if name == column else name for name in head.split(",")) + "\n" + rest
+def _without_column(text: str, column: str) -> str:
+    head, *rows = list(csv.reader(text.splitlines()))
+    place = head.index(column)
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows([*row[:place], *row[place + 1 :]] for row in (head, *rows))
+    return written.getvalue()
 
 
 def _with_yaml(text: str, path: tuple[str, ...], value: object) -> str:
