@@ -17,6 +17,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
+from headwater.observatory.consequences import place_of_cause
 from headwater.observatory.evidence import TESTS, Graph, graph_of, read_latest
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.lineage import Estate, Held, LineageMemory, Moment, Shelf, open_estate
@@ -165,7 +166,16 @@ def _explain(scene: Scene, root: _Root, place: int) -> Finding:
         affected=reach_from(scene.tx, scene.estate, hurt, _starts(scene, root), began_at, scene.now),
         job_id=root.outcome.job_id,
         is_over=is_over,
+        home=_find_home(scene, causes[0]),
     )
+
+
+def _find_home(scene: Scene, cause: Cause) -> NodeAddress | None:
+    """Find the node of another project in which a cause lies; None where it lies in this one, or in no node."""
+    if cause.unique_id is None:
+        return None
+    scope = place_of_cause(scene.tx, scene.estate, scene.graph.scope, cause)
+    return None if scope == scene.graph.scope else scene.estate.held[scope].address(cause.unique_id)
 
 
 def _verdict(scene: Scene, unique_id: str) -> Verdict:
