@@ -137,7 +137,7 @@ def _collision(scene: Scene) -> tuple[str, Mapping[str, Any], Circumstances]:
         and node["unique_id"] in scene.truth.built_by[f"{project}/hourly"]
         and not node["config"].get("contract", {}).get("enforced")
     ])  # fmt: skip
-    relation = f"{node['schema']}.{node['alias']}"
+    relation = f"{node['database']}.{node['schema']}.{node['alias']}"
     statement = f"create or replace table {relation} as select * from {relation}"
     return project, node, Circumstances(written_by_another=statement)
 

@@ -253,6 +253,10 @@ def test_values_that_a_reader_cannot_work_with_are_read_by_others_too(history: H
     affected = history.ask("fct_orders").consequences.affected
 
     assert {one.unique_id for one in affected} == {STAGED, "model.shop.copy", ORDERS}
+    for asked in (STAGED, "model.shop.copy"):
+        assert history.ask(asked).state == "warned"
+        assert history.first(asked) == ("upstream_code_changed", STAGED, None)
+    assert history.ask(STAGED, at=NOW - timedelta(hours=8)).state == "healthy"
 
 
 def test_a_warning_is_explained_where_it_is_new(history: History) -> None:

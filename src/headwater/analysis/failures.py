@@ -40,6 +40,9 @@ class FailureKind(StrEnum):
         return self in _TROUBLE
 
 
+OF_VALUES = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
+"""What says that a node's code cannot work with values that it reads."""
+
 _TROUBLE = frozenset({
     FailureKind.CREDENTIALS, FailureKind.PERMISSION, FailureKind.QUOTA, FailureKind.TIMEOUT, FailureKind.LOCK,
     FailureKind.OUT_OF_MEMORY, FailureKind.NETWORK,

@@ -10,7 +10,13 @@ from sqlalchemy import Connection
 
 from headwater.analysis.anomalies import find_rows_anomaly
 from headwater.analysis.causes.failure import Failure, VariableChange
-from headwater.analysis.failures import FailureKind, classify_failure, find_missing_column, read_breach_columns
+from headwater.analysis.failures import (
+    OF_VALUES,
+    FailureKind,
+    classify_failure,
+    find_missing_column,
+    read_breach_columns,
+)
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import last_good, streak_start
 from headwater.model.node import Node
@@ -26,7 +32,6 @@ _NUMBERED = 25
 
 _READ_CODE = 300
 _VARIABLE = re.compile(r"""\b(env_var|var)\s*\(\s*['"]([^'"]+)['"]""")
-_OF_DATA = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
 
 
 def read_failure(
@@ -203,7 +208,7 @@ def _read_numbers(
     tx: Connection, graph: Graph, outcome: Outcome, builds: Builds, upstream: list[str]
 ) -> dict[str, str]:
     """Read how the builds of nodes upstream differ in rows from those before, where the data may be at fault."""
-    if not outcome.is_good and outcome.status != "fail" and classify_failure(outcome.message) not in _OF_DATA:
+    if not outcome.is_good and outcome.status != "fail" and classify_failure(outcome.message) not in OF_VALUES:
         return {}
     counted = [other for other in upstream if other in builds.executed and builds.executed[other][1].rows is not None]
     found = {}

@@ -30,6 +30,7 @@ from headwater.observatory.explaining import (
     read_bad,
 )
 from headwater.observatory.lineage import Estate, scope_of
+from headwater.observatory.reader_judging import look_at_readers
 from headwater.observatory.upstream_judging import SEEN_THROUGH, late_jobs, look_across, look_upstream
 from headwater.store.chain_queries import list_attempts
 
@@ -63,8 +64,10 @@ def give_verdict(
                 inquiry, facts, judgement,
                 lambda owner: give_verdict(tx, estate, owner, now, farthest=farthest - 1),
             )  # fmt: skip
+        worse = worse or look_at_readers(inquiry, facts, judgement)
         if worse is not None:
-            return _verdict(inquiry, facts, worse.judgement, worse.causes, worse.through)
+            found = _verdict(inquiry, facts, worse.judgement, worse.causes, worse.through)
+            return replace(found, is_passed_on=True)
         if facts.resource_type in DESCRIBED:
             judgement = _judge_described(inquiry, facts)
     return _verdict(inquiry, facts, judgement, _find_causes(inquiry, facts, judgement))
@@ -83,6 +86,7 @@ def _verdict(
         causes=ranked,
         path=_read_path(inquiry, facts.unique_id, ranked[0], through) if ranked else (),
         past=_say_past(inquiry, facts.outcomes) if judgement.state in SEEN_THROUGH else None,
+        is_passed_on=judgement.state not in SEEN_THROUGH,
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from headwater.analysis.causes.explaining import explain
 from headwater.analysis.changes import find_users
-from headwater.analysis.failures import FailureKind, classify_failure
+from headwater.analysis.failures import OF_VALUES, classify_failure
 from headwater.analysis.roots import list_roots
 from headwater.analysis.states import streak_start
 from headwater.model.consequence import Origin, Suffering
@@ -31,7 +31,6 @@ from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, li
 from headwater.store.writing import Scope
 
 _MOST_ROOTS = 40
-_OF_VALUES = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
 _MOST_LOOKED_AT = 300
 _NO_FAILURE = frozenset({
     CauseKind.SOURCE_STALE, CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW,
@@ -230,7 +229,7 @@ def _unlike(search: Search, subjects: tuple[NodeAddress, ...], failed: list[_Roo
         for root in failed
         if root.address not in subjects
         and (told := search.in_run(root.outcome).get(root.address.unique_id)) is not None
-        and classify_failure(told.message) in _OF_VALUES
+        and classify_failure(told.message) in OF_VALUES
     ]
     if not of_values:
         return []

@@ -117,6 +117,12 @@ def _look_at_jobs(
     return Worse(worse, [cause for _, causes in late for cause in causes])
 
 
+def times_of(inquiry: Inquiry, facts: NodeFacts) -> dict[str, datetime]:
+    """Give up to when the node's content was read from each ancestor."""
+    upstream = each_upstream(facts.unique_id, inquiry.graph.parents)
+    return _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
+
+
 def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome]) -> dict[str, datetime]:
     """Give up to when the node's content was read from each ancestor; a test of one counts as long as that does."""
     graph = inquiry.graph
@@ -208,13 +214,13 @@ def look_across(
     """Ask the projects that own what this node is made from and its own project only imports."""
     estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
     upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
-    read_at = _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
+    read_at = times_of(inquiry, facts)
     for other in upstream:
         owner = estate.stands_for.get(held.address(other))
         if owner is None or estate.row(owner) is None:
             continue
         found = ask(owner)
-        if found.state in SEEN_THROUGH or (found.since and found.since > read_at.get(other, inquiry.now)):
+        if not found.is_passed_on or (found.since and found.since > read_at.get(other, inquiry.now)):
             continue
         reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
