@@ -15,7 +15,7 @@ from dbt_places import NOW, make_table, open_places, save_place
 from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
 from headwater.model.node import ArtifactMetadata, Manifest, Node
-from headwater.model.run import Run, RunStatus, Way
+from headwater.model.run import Run, RunStatus, RunStep, Way
 from headwater.observatory.holder import Observatory
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import get_run
@@ -257,6 +257,41 @@ def test_values_that_a_reader_cannot_work_with_are_read_by_others_too(history: H
         assert history.ask(asked).state == "warned"
         assert history.first(asked) == ("upstream_code_changed", STAGED, None)
     assert history.ask(STAGED, at=NOW - timedelta(hours=8)).state == "healthy"
+
+
+def test_a_test_that_fails_by_another_speaks_against_its_own_table(history: History) -> None:
+    """The keys of one table are gone, so that a test of another one that compares them fails too: both suffer."""
+    copy = table("model.shop.copy", "select 1", RAW)
+    tests = [
+        Node(unique_id="test.shop.there", resource_type="test", name="there", parents=(STAGED,), version=b"t"),
+        Node(unique_id="test.shop.both", resource_type="test", name="both", parents=(copy.unique_id, STAGED),
+             version=b"t"),
+    ]  # fmt: skip
+    manifest = history.manifest(table(RAW, ""), copy, shop()[1], *tests)
+    built = {STAGED: "success", copy.unique_id: "success"}
+    history.run(1, 9, manifest, {**built, "test.shop.there": "pass", "test.shop.both": "pass"})
+    history.run(2, 6, manifest, {**built, "test.shop.there": "fail", "test.shop.both": "fail"})
+
+    affected = history.ask(STAGED).consequences.affected
+
+    assert {one.unique_id for one in affected} == {STAGED, copy.unique_id}
+
+
+def test_what_keeps_dbt_from_beginning_keeps_every_job_from_it(history: History) -> None:
+    """Two jobs of one environment could not clone the repository: what either builds waits by the same cause."""
+    manifest = history.manifest(*shop())
+    history.run(1, 9, manifest, {STAGED: "success"}, job=1)
+    history.run(2, 8, manifest, {ORDERS: "success"}, job=2)
+    log = "fatal: could not read from remote repository"
+    at = NOW - timedelta(hours=6)
+    step = RunStep(index=1, name="Clone", status=RunStatus.ERROR, started_at=at, finished_at=at, log=log)
+    history.run(3, 6, None, {}, job=1, status="error", steps=(step,))
+    history.run(4, 5, None, {}, job=2, status="error", steps=(step,))
+
+    for asked in (STAGED, ORDERS):
+        verdict = history.ask(asked)
+        assert (verdict.state, verdict.causes[0].kind) == ("late", "run_failed_before_dbt")
+        assert {one.unique_id for one in verdict.consequences.affected} == {STAGED, ORDERS}
 
 
 def test_a_warning_is_explained_where_it_is_new(history: History) -> None:

@@ -155,7 +155,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "numeric value .{0,120} is not recognized", "invalid input syntax for", "cast_invalid_input",
         "no function matches", "no matching signature", "type mismatch", "operator does not exist", "out of range",
         "date/time field value", "division by zero", "overflow", "cannot be cast", "failed to cast",
-        "datatype mismatch",
+        "datatype mismatch", "cannot (compare|mix) values of type", "explicit (type )?cast",
     ),
     FailureKind.PARSE: (
         "parsing error", "yaml", "invalid (models|sources|seeds) config", "not a valid",

@@ -105,11 +105,13 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     failing = _list_failing(search, subjects)
     roots, elsewhere = _attribute(search, subjects, failing)
     origins = [_failed(root) for root in roots if not _is_test(root.address)]
-    origins += _suspect(search, subjects, [root for root in roots if _is_test(root.address)])
+    tests = [root for root in roots if _is_test(root.address)]
+    origins += _suspect(search, subjects, [*tests, *_following(search, failing, roots, elsewhere)])
     origins += _unlike(search, subjects, [root for root in roots if not _is_test(root.address)])
     origins += _stale_sources(search, subjects)
     origins += _left_out(search, {root.address for root in roots})
-    origins += list_missed(tx, estate, scope, cause, {root.outcome.run_id for root in roots if root.outcome.run_id})
+    failed = {root.outcome.run_id for root in roots if root.outcome.run_id}
+    origins += list_missed(tx, estate, scope, cause, failed, now)
     earliest: dict[NodeAddress, Origin] = {}
     for origin in sorted(origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, one.since)):
         earliest.setdefault(origin.address, origin)
@@ -200,6 +202,19 @@ def _root(search: Search, address: NodeAddress, outcome: Outcome) -> _Root:
 
 def _failed(root: _Root) -> Origin:
     return Origin(address=root.address, since=root.since, suffers=Suffering.FAILED, run_id=root.outcome.run_id)
+
+
+def _following(
+    search: Search, failing: Mapping[NodeAddress, Outcome], roots: list[_Root], elsewhere: frozenset[NodeAddress]
+) -> list[_Root]:
+    """Give the tests that fail below the roots: they are symptoms, and still speak against what they test."""
+    starts = [root.address for root in roots]
+    for root in roots:
+        held = search.estate.of(root.address)
+        row = held.rows[root.address.unique_id]
+        starts += [held.address(parent) for parent in row.parents] if _is_test(root.address) else []
+    below = set(search.estate.lineage.below(starts)) - set(starts) - elsewhere
+    return [_root(search, one, outcome) for one, outcome in failing.items() if _is_test(one) and one in below]
 
 
 def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Root]) -> list[Origin]:

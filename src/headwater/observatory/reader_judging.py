@@ -1,4 +1,4 @@
-"""A node that is well by itself, judged by who reads the same: they fail on values that are in it, too."""
+"""A node that is well by itself, judged by who reads the same: they fail on data that are in it, too."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _CHANGED = frozenset({
 
 
 def look_at_readers(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> Worse | None:
-    """Judge a node by others that read it, or what it is made from, and fail on the values; None where none does.
+    """Judge a node by others that read it, or what it is made from, and fail on the data; None where none does.
 
     A model that gives text for a number is built well, and so is what passes it on: only who calculates with it fails.
+    A table that lost its rows may be missed by a test that compares another one with it.
     """
     graph = inquiry.graph
     watched = {facts.unique_id, *each_upstream(facts.unique_id, graph.parents)} & graph.nodes.keys()
@@ -42,14 +43,14 @@ def look_at_readers(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) ->
         since = in_doubt_since(inquiry.tx, graph.scope.account_key, graph.nodes[subject], failed)
         if since > read_at.get(subject, inquiry.now):
             continue
-        reason = f"{short_name(failed.unique_id)} fails on values of {short_name(subject)}, which are in it, too."
+        reason = f"{short_name(failed.unique_id)} fails on data of {short_name(subject)}, which are in it, too."
         worse = replace(judgement, state=NodeState.WARNED, reason=reason, since=since)
         return Worse(worse, lead(reason, causes))
     return None
 
 
 def _list_readers(graph: Graph, names: Iterable[str]) -> set[str]:
-    """List what reads some nodes, also through views."""
+    """List what reads some nodes, also through views, and their tests."""
     begun = set(names)
     found: set[str] = set()
     waiting = list(begun)
@@ -57,11 +58,15 @@ def _list_readers(graph: Graph, names: Iterable[str]) -> set[str]:
         new = [child for child in graph.children.get(name, ()) if child not in found and child not in begun]
         found.update(new)
         waiting += [child for child in new if not is_stored(graph.nodes[child])]
-    return found
+    return found.union(*(graph.readers.get(name, ()) for name in waiting))
+
+
+def _is_of_data(failed: Outcome) -> bool:
+    return failed.status == "fail" or classify_failure(failed.message) in OF_VALUES
 
 
 def _each_failing(inquiry: Inquiry, watched: Iterable[str]) -> Iterator[tuple[Graph, Outcome]]:
-    """Stream what reads some nodes and failed last on values, in their own project and in those that import them."""
+    """Stream what reads some nodes and failed last on the data, in their own project and in those that import them."""
     estate, home = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
     owners = {home.address(name) for name in watched}
     for held in estate.held.values():
@@ -73,6 +78,6 @@ def _each_failing(inquiry: Inquiry, watched: Iterable[str]) -> Iterator[tuple[Gr
         names = set(watched) if is_home else known
         children = _list_readers(graph, names)
         latest = read_latest(inquiry.tx, graph, sorted(children), inquiry.now)
-        failing = [one for one in latest.values() if one.is_failed and classify_failure(one.message) in OF_VALUES]
+        failing = [one for one in latest.values() if one.is_failed and _is_of_data(one)]
         for failed in failing[:_MOST_READERS]:
             yield graph, failed

@@ -136,6 +136,20 @@ def list_good_runs(tx: Connection, account_key: int, job_id: int, until: datetim
     return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
 
 
+def list_failed_runs(tx: Connection, place: Scope, since: datetime, until: datetime, *, limit: int) -> tuple[int, ...]:
+    """List the runs of a place that failed between two moments, newest first; those of pull requests left out."""
+    query = select(runs.c.run_id).where(
+        runs.c.account_key == place.account_key,
+        runs.c.project_id == place.project_id,
+        runs.c.environment_id == place.environment_id,
+        runs.c.status == RunStatus.ERROR,
+        runs.c.trigger_pull_request_id.is_(None),
+        runs.c.placed_at >= since,
+        runs.c.placed_at <= until,
+    )
+    return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
+
+
 def list_not_reached(tx: Connection, account_key: int, run_id: int, good_run_id: int) -> list[str]:
     """List by unique_id the nodes that one run executed and another one, which ended badly, did not come to.
 
