@@ -260,15 +260,20 @@ def test_values_that_a_reader_cannot_work_with_are_read_by_others_too(history: H
 
 
 def test_a_test_that_fails_by_another_speaks_against_its_own_table(history: History) -> None:
-    """The keys of one table are gone, so that a test of another one that compares them fails too: both suffer."""
-    copy = table("model.shop.copy", "select 1", RAW)
+    """The keys of one table are gone, so that a test of another one that compares them fails too: both suffer.
+
+    The other one's data are as they were, and so is what is made from it.
+    """
+    other = table("source.shop.raw.other", "")
+    copy = table("model.shop.copy", "select 1", other.unique_id)
     tests = [
         Node(unique_id="test.shop.there", resource_type="test", name="there", parents=(STAGED,), version=b"t"),
         Node(unique_id="test.shop.both", resource_type="test", name="both", parents=(copy.unique_id, STAGED),
              version=b"t"),
     ]  # fmt: skip
-    manifest = history.manifest(table(RAW, ""), copy, shop()[1], *tests)
-    built = {STAGED: "success", copy.unique_id: "success"}
+    below = table("model.shop.below", "select 1", copy.unique_id)
+    manifest = history.manifest(table(RAW, ""), other, copy, shop()[1], below, *tests)
+    built = {STAGED: "success", copy.unique_id: "success", below.unique_id: "success"}
     history.run(1, 9, manifest, {**built, "test.shop.there": "pass", "test.shop.both": "pass"})
     history.run(2, 6, manifest, {**built, "test.shop.there": "fail", "test.shop.both": "fail"})
 

@@ -116,6 +116,8 @@ class Tracing:
         origin = self.origins.get(asked.address)
         if origin is None or asked.moment < origin.since:
             return None
+        if asked.is_read and not origin.is_passed_on:
+            return None
         if self._shows_now(asked) and origin.suffers in _NOT_RENEWED:
             return None
         outcome = self.outcome_at(asked.address, asked.moment)

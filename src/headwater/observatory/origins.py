@@ -31,6 +31,7 @@ from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, li
 from headwater.store.writing import Scope
 
 _MOST_ROOTS = 40
+_TESTS_BEGIN = tuple(f"{kind}." for kind in TESTS)
 _MOST_LOOKED_AT = 300
 _NO_FAILURE = frozenset({
     CauseKind.SOURCE_STALE, CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW,
@@ -106,14 +107,17 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     roots, elsewhere = _attribute(search, subjects, failing)
     origins = [_failed(root) for root in roots if not _is_test(root.address)]
     tests = [root for root in roots if _is_test(root.address)]
-    origins += _suspect(search, subjects, [*tests, *_following(search, failing, roots, elsewhere)])
+    origins += _suspect(search, subjects, tests)
+    origins += _suspect(search, (), _following(search, failing, roots, elsewhere), is_passed_on=False)
     origins += _unlike(search, subjects, [root for root in roots if not _is_test(root.address)])
     origins += _stale_sources(search, subjects)
     origins += _left_out(search, {root.address for root in roots})
     failed = {root.outcome.run_id for root in roots if root.outcome.run_id}
     origins += list_missed(tx, estate, scope, cause, failed, now)
     earliest: dict[NodeAddress, Origin] = {}
-    for origin in sorted(origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, one.since)):
+    for origin in sorted(
+        origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, not one.is_passed_on, one.since)
+    ):
         earliest.setdefault(origin.address, origin)
     return Fault(origins=tuple(earliest.values()), elsewhere=elsewhere)
 
@@ -207,7 +211,7 @@ def _failed(root: _Root) -> Origin:
 def _following(
     search: Search, failing: Mapping[NodeAddress, Outcome], roots: list[_Root], elsewhere: frozenset[NodeAddress]
 ) -> list[_Root]:
-    """Give the tests that fail below the roots: they are symptoms, and still speak against what they test."""
+    """Give the tests that fail below the roots: symptoms, after which nobody vouches for what they test, either."""
     starts = [root.address for root in roots]
     for root in roots:
         held = search.estate.of(root.address)
@@ -217,11 +221,19 @@ def _following(
     return [_root(search, one, outcome) for one, outcome in failing.items() if _is_test(one) and one in below]
 
 
-def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Root]) -> list[Origin]:
-    """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too."""
+def _suspect(
+    search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Root], *, is_passed_on: bool = True
+) -> list[Origin]:
+    """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too.
+
+    Where the test is to blame, or the macro that only tests use, the data are as they should be.
+    """
+    named = search.cause.unique_id
+    subjects = tuple(subject for subject in subjects if not _is_test(subject))
+    is_tests_fault = named is not None and not subjects and named.startswith(("macro.", *_TESTS_BEGIN))
     suspects: defaultdict[NodeAddress, list[_Root]] = defaultdict(list)
-    for test, tested in _list_tested(search, tests).items():
-        for address in {*tested, *(subject for subject in subjects if not _is_test(subject))}:
+    for test, tested in _list_tested(search, tests, subjects).items():
+        for address in {*tested, *subjects}:
             suspects[address].append(test)
     origins = []
     for address, speaking in suspects.items():
@@ -232,6 +244,7 @@ def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Roo
                 since=in_doubt_since(search.tx, address.account_key, search.estate.row(address), first.first),
                 suffers=Suffering.TEST_FAILING,
                 run_id=first.outcome.run_id,
+                is_passed_on=is_passed_on and not is_tests_fault,
             )
         )
     return origins
@@ -261,15 +274,21 @@ def _unlike(search: Search, subjects: tuple[NodeAddress, ...], failed: list[_Roo
     ]
 
 
-def _list_tested(search: Search, tests: Iterable[_Root]) -> dict[_Root, list[NodeAddress]]:
-    """Give for each test what it speaks of: the node it is attached to, else all that it reads."""
+def _list_tested(
+    search: Search, tests: Iterable[_Root], subjects: tuple[NodeAddress, ...]
+) -> dict[_Root, list[NodeAddress]]:
+    """Give for each test what it speaks of: the node it is attached to, else what it reads.
+
+    Of several that it reads it speaks of none where the cause says in which of them it lies.
+    """
     found = {}
     for test in tests:
         held = search.estate.of(test.address)
         row = held.rows[test.address.unique_id]
         body = read_nodes(search.tx, test.address.account_key, [(row.node_key, row.version)]).get(row.node_key)
         attached = body.test.attached_node if isinstance(body, Node) and body.test is not None else None
-        named = (attached,) if attached in row.parents else row.parents
+        is_of_others = bool(subjects) and len(row.parents) > 1
+        named = (attached,) if attached in row.parents else () if is_of_others else row.parents
         found[test] = [search.estate.stands_for.get(held.address(one), held.address(one)) for one in named if one]
     return found
 
@@ -315,4 +334,4 @@ def _left_out(search: Search, roots: set[NodeAddress]) -> list[Origin]:
 
 
 def _is_test(address: NodeAddress) -> bool:
-    return address.unique_id.startswith(tuple(f"{kind}." for kind in TESTS))
+    return address.unique_id.startswith(_TESTS_BEGIN)
