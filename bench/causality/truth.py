@@ -3,7 +3,8 @@
 Nothing of Headwater is used here. A node is affected where it failed, was skipped, is not there in time, fails a test,
 or holds data that it would not hold without the fault: it was built, after the fault, from something that was wrong or
 old. Views hold no data of their own: who reads one reads what its parents hold, also where it could not be renewed,
-since a warehouse then keeps the view as it was. Exposures are as good as what they read.
+since a warehouse then keeps the view as it was. A table that another run wrote at the same time is new. Exposures are
+as good as what they read.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Truth:
         self._late: set[str] = set()
         self._failing: defaultdict[str, set[str]] = defaultdict(set)
         self._seen_at: dict[str, str] = {}
+        self._good_at: dict[str, str] = {}
+        self._bad_since: dict[str, str] = {}
         self.red: set[str] = set()
         """All nodes and tests that have not been good since the fault, those that are good again too."""
 
@@ -56,6 +59,10 @@ class Truth:
             for at, result in sorted(((_finished(one, ended), one) for one in step.results()), key=_time):
                 name = result["unique_id"]
                 executed.add(name)
+                if result["status"] in _GOOD:
+                    self._good_at[name] = max(at, self._good_at.get(name, ""))
+                elif name not in self._not_built:
+                    self._bad_since[name] = step.started_at.replace(tzinfo=None).isoformat(timespec="microseconds")
                 if at >= self._seen_at.get(name, ""):
                     self._seen_at[name] = at
                     self._see_result(name, result["status"])
@@ -124,7 +131,11 @@ class Truth:
             return False
         if node.get("config", {}).get("materialized") in _THROUGH:
             return name in self.wrong_code & self._holds_wrong or any(map(self._is_wrong_to_read, self.parents[name]))
-        return name in self._not_built or name in self._holds_wrong or name in self._late
+        return self._is_old(name) or name in self._holds_wrong or name in self._late
+
+    def _is_old(self, name: str) -> bool:
+        """Whether a table could not be built, and no other run wrote it at the same time or since."""
+        return name in self._not_built and self._good_at.get(name, "") < self._bad_since[name]
 
     def _is_affected(self, name: str) -> bool:
         if self.nodes[name]["resource_type"] == "exposure":

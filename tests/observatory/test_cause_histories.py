@@ -282,6 +282,22 @@ def test_a_test_that_fails_by_another_speaks_against_its_own_table(history: Hist
     assert {one.unique_id for one in affected} == {STAGED, copy.unique_id}
 
 
+def test_a_table_that_another_run_wrote_meanwhile_is_new(history: History) -> None:
+    """A run could not write the table, since another one was writing it: who reads it gets new data all the same."""
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    history.run(1, 9, manifest, WELL)
+    history.run(2, 6, manifest, {mail.unique_id: "no-op", STAGED: "error"}, message="tuple concurrently updated")
+    history.run(3, 6, manifest, {STAGED: "success"}, job=2, seconds=90)
+    history.run(4, 5, manifest, {ORDERS: "success"}, job=3)
+
+    verdict = history.ask(STAGED)
+
+    assert (verdict.state, verdict.causes[0].kind) == ("failed", "concurrent_runs")
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED}
+    assert history.ask("fct_orders").state == history.ask(mail.unique_id).state == "healthy"
+
+
 def test_what_keeps_dbt_from_beginning_keeps_every_job_from_it(history: History) -> None:
     """Two jobs of one environment could not clone the repository: what either builds waits by the same cause."""
     manifest = history.manifest(*shop())

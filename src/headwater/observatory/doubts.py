@@ -1,4 +1,4 @@
-"""Since when the data are in doubt that a failing test speaks against: from the build on that it looked at first."""
+"""What is wrong with data where something failed: since when a test speaks against them, who renewed them meanwhile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from headwater.model.build import WRITTEN
 from headwater.model.outcome import Outcome
 from headwater.observatory.missed import BUILT
-from headwater.store.build_queries import find_run_place, list_newest
+from headwater.store.build_queries import find_run_place, list_between, list_newest
 from headwater.store.lineage_rows import LineageRow
 
 _LIVE = frozenset({"view", "ephemeral"})
@@ -19,6 +19,15 @@ _STORED = BUILT - {"function"}
 def is_stored(row: LineageRow) -> bool:
     """Tell whether a node keeps what it read when it was built; views and exposures show what there is now."""
     return row.resource_type in _STORED and row.materialized not in _LIVE
+
+
+def is_renewed(tx: Connection, account_key: int, row: LineageRow, failed: Outcome) -> bool:
+    """Tell whether another run wrote a table while the one at work that failed to: then its data are as new."""
+    place = find_run_place(tx, account_key, failed.run_id) if failed.run_id is not None else None
+    if not is_stored(row) or place is None or place.started_at is None:
+        return False
+    written = list_between(tx, account_key, [row.node_key], place.started_at, failed.at, statuses=WRITTEN)
+    return any(build.run_id != failed.run_id for build in written.get(row.node_key, ()))
 
 
 def in_doubt_since(tx: Connection, account_key: int, tested: LineageRow | None, first: Outcome) -> datetime:

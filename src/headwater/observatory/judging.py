@@ -18,6 +18,7 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Step, Verdict
 from headwater.observatory.cause_reports import name_subject
+from headwater.observatory.doubts import is_renewed
 from headwater.observatory.evidence import TESTS, graph_of, read_facts, read_latest
 from headwater.observatory.explaining import (
     MOST_EVIDENCE,
@@ -86,8 +87,16 @@ def _verdict(
         causes=ranked,
         path=_read_path(inquiry, facts.unique_id, ranked[0], through) if ranked else (),
         past=_say_past(inquiry, facts.outcomes) if judgement.state in SEEN_THROUGH else None,
-        is_passed_on=judgement.state not in SEEN_THROUGH,
+        is_passed_on=judgement.state not in SEEN_THROUGH and not _is_renewed(inquiry, judgement),
     )
+
+
+def _is_renewed(inquiry: Inquiry, judgement: Judgement) -> bool:
+    failed = judgement.decided_by[0] if judgement.state is NodeState.FAILED else None
+    row = inquiry.graph.nodes.get(failed.unique_id) if failed is not None else None
+    if failed is None or row is None:
+        return False
+    return is_renewed(inquiry.tx, inquiry.graph.scope.account_key, row, failed)
 
 
 def rank_causes(causes: Iterable[Cause]) -> tuple[Cause, ...]:

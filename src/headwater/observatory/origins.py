@@ -19,7 +19,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind
-from headwater.observatory.doubts import in_doubt_since
+from headwater.observatory.doubts import in_doubt_since, is_renewed
 from headwater.observatory.evidence import TESTS, Graph, graph_of
 from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.lineage import Estate, scope_of
@@ -105,7 +105,7 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     subjects = _find_subjects(search)
     failing = _list_failing(search, subjects)
     roots, elsewhere = _attribute(search, subjects, failing)
-    origins = [_failed(root) for root in roots if not _is_test(root.address)]
+    origins = [_failed(search, root) for root in roots if not _is_test(root.address)]
     tests = [root for root in roots if _is_test(root.address)]
     origins += _suspect(search, subjects, tests)
     origins += _suspect(search, (), _following(search, failing, roots, elsewhere), is_passed_on=False)
@@ -204,8 +204,15 @@ def _root(search: Search, address: NodeAddress, outcome: Outcome) -> _Root:
     return _Root(address, outcome, streak_start(history) if history and not history[0].is_good else outcome)
 
 
-def _failed(root: _Root) -> Origin:
-    return Origin(address=root.address, since=root.since, suffers=Suffering.FAILED, run_id=root.outcome.run_id)
+def _failed(search: Search, root: _Root) -> Origin:
+    row = search.estate.row(root.address)
+    return Origin(
+        address=root.address,
+        since=root.since,
+        suffers=Suffering.FAILED,
+        run_id=root.outcome.run_id,
+        is_passed_on=row is None or not is_renewed(search.tx, root.address.account_key, row, root.first),
+    )
 
 
 def _following(
@@ -226,11 +233,13 @@ def _suspect(
 ) -> list[Origin]:
     """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too.
 
-    Where the test is to blame, or the macro that only tests use, the data are as they should be.
+    Where the test is to blame, or the macro that only tests use, the data are as they should be; and so are those of a
+    table that is compared with the one in which the cause lies.
     """
     named = search.cause.unique_id
     subjects = tuple(subject for subject in subjects if not _is_test(subject))
     is_tests_fault = named is not None and not subjects and named.startswith(("macro.", *_TESTS_BEGIN))
+    made = set(search.estate.lineage.below(subjects)) if subjects else None
     suspects: defaultdict[NodeAddress, list[_Root]] = defaultdict(list)
     for test, tested in _list_tested(search, tests, subjects).items():
         for address in {*tested, *subjects}:
@@ -244,7 +253,7 @@ def _suspect(
                 since=in_doubt_since(search.tx, address.account_key, search.estate.row(address), first.first),
                 suffers=Suffering.TEST_FAILING,
                 run_id=first.outcome.run_id,
-                is_passed_on=is_passed_on and not is_tests_fault,
+                is_passed_on=is_passed_on and not is_tests_fault and (made is None or address in made),
             )
         )
     return origins

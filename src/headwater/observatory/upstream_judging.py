@@ -14,7 +14,7 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, NodeState, Verdict
-from headwater.observatory.doubts import in_doubt_since, is_stored
+from headwater.observatory.doubts import in_doubt_since, is_renewed, is_stored
 from headwater.observatory.evidence import TESTS, read_history, read_job, read_latest
 from headwater.observatory.explaining import (
     MOST_ROOTS,
@@ -139,11 +139,12 @@ def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome
 def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping[str, datetime]) -> list[_Upstream]:
     """Give what was bad upstream when the node's content was read there: what turned bad later is not in it.
 
-    A view that could not be renewed is none of it: who reads it gets what its parents hold.
+    A view that could not be renewed is none of it: who reads it gets what its parents hold. Nor is a table that another
+    run wrote meanwhile.
     """
     found = []
     for outcome in latest.values():
-        if outcome.is_good or _is_as_before(inquiry, outcome):
+        if outcome.is_good or _does_no_harm(inquiry, outcome):
             continue
         since = _bad_since(inquiry, outcome)
         if since <= read_at.get(outcome.unique_id, inquiry.now):
@@ -151,9 +152,13 @@ def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
 
 
-def _is_as_before(inquiry: Inquiry, outcome: Outcome) -> bool:
+def _does_no_harm(inquiry: Inquiry, outcome: Outcome) -> bool:
     row = inquiry.graph.nodes[outcome.unique_id]
-    return row.resource_type in BUILT and not is_stored(row)
+    if row.resource_type not in BUILT:
+        return False
+    return not is_stored(row) or (
+        outcome.is_failed and is_renewed(inquiry.tx, inquiry.graph.scope.account_key, row, outcome)
+    )
 
 
 def _bad_since(inquiry: Inquiry, outcome: Outcome) -> datetime:
