@@ -106,11 +106,7 @@ def _play_one(seed: int) -> Measured | str:
 
 
 def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Measured]:
-    """Play histories, several at a time.
-
-    Raises:
-        SystemExit: one could not be played.
-    """
+    """Play histories, several at a time; interrupted, give those that were played until then."""
     folder, python = ROOT / ".cache", install_dbt() / "python"
     with one_at_a_time(folder / "causality"):
         prefix = open_prefix(folder, python)
@@ -118,13 +114,16 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
     wrong: list[str] = []
     context = multiprocessing.get_context("spawn")
     with context.Pool(players, _begin, (prefix.folder, prefix.store, python)) as pool:
-        for found in pool.imap_unordered(_play_one, seeds):
-            if isinstance(found, str):
-                wrong.append(found)
-                print(found, flush=True)
-            else:
-                done.append(found)
-                tell_one(found, is_verbose=is_verbose)
+        try:
+            for found in pool.imap_unordered(_play_one, seeds):
+                if isinstance(found, str):
+                    wrong.append(found)
+                    print(found, flush=True)
+                else:
+                    done.append(found)
+                    tell_one(found, is_verbose=is_verbose)
+        except KeyboardInterrupt:
+            print(f"Interrupted after {len(done) + len(wrong)} of {len(seeds)} histories.", flush=True)
     for work in (folder / "causality").glob("work-*"):
         shutil.rmtree(work, ignore_errors=True)
     if wrong:
