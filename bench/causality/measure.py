@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from baselines import Answer, folded_events, nearest_failed_parent
-from history import Placed, Told
+from history import Told
+from planning import Placed
 from telling import title_of
 
 from faults import Fault, Scene, reach

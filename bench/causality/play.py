@@ -28,9 +28,10 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "tests" / "dbt")]
 
 from dbt_house import install_dbt  # noqa: E402
-from history import Play, Told, open_studio, plan  # noqa: E402
+from history import Play, Told, open_studio  # noqa: E402
 from jobs import WAREHOUSES  # noqa: E402
 from measure import Measured, measure  # noqa: E402
+from planning import plan  # noqa: E402
 from prefix import Prefix, VirtualClock, copy_prefix, load_prefix, name_folder, open_prefix, open_store  # noqa: E402
 from report import print_report  # noqa: E402
 from studio import Dbt  # noqa: E402
