@@ -75,6 +75,8 @@ def open_prefix(cache: Path, python: Path) -> Prefix:
     store = folder / f"store-{_digest_headwater()}"
     prefix = load_prefix(folder, store)
     if not store.exists():
+        for told_to_another in folder.glob("store-*"):
+            shutil.rmtree(told_to_another, ignore_errors=True)
         _tell_days(store, prefix.runs)
     return prefix
 
