@@ -271,7 +271,7 @@ def _changed_model(
     scene: Scene, node: Mapping[str, Any], kind: str, change: Any, *, said: str, is_silent: bool = False
 ) -> Fault | None:
     job = scene.job_of(node["unique_id"])
-    if job is None:
+    if job is None or change(node["raw_code"]) == node["raw_code"]:
         return None
     own = frozenset({node["unique_id"]})
     return Fault(
