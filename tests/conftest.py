@@ -11,7 +11,7 @@ import pytest
 from headwater.store.database import Store, open_store
 from postgres import TEMPLATE, PostgresMissing, PostgresServer, running_postgres
 
-_LONG = ("tests/airflow/", "tests/ways/", "tests/dbt/", "tests/sync/", "tests/howto/")
+_LONG = ("tests/airflow/", "tests/ways/", "tests/dbt/", "tests/sync/", "tests/causality/", "tests/howto/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,8 @@ class Fault:
     `causes` are the kinds under which a right answer may name it and `subjects` the nodes; a right answer to a fault
     that lies in a run names the run (`is_run`) instead. `wrong_sources` give wrong data from then on, `wrong_code`
     builds without error but wrongly. A `fate` keeps a run from executing anything; the `circumstances` hold for the
-    first run only, and `commands` are the job's from then on. `stops` is a raw table whose loader stops.
+    first run only, and `commands` are the job's from then on. `stops` is a raw table whose loader stops. One that
+    `is_repaired` is met by one run, and dbt Cloud's retry of that run makes all good. A decoy is not asked about.
     """
 
     kind: str
@@ -41,7 +42,7 @@ class Fault:
     circumstances: Circumstances | None = None
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     stops: tuple[str, float] | None = None
-    repair: Callable[[Studio], None] | None = None
+    is_repaired: bool = False
     is_decoy: bool = False
 
 
@@ -100,6 +101,24 @@ class Scene:
 
 Maker = Callable[[Scene], Fault | None]
 """Makes a fault of one kind at a random place; None where the place that chance chose does not do."""
+
+
+def reach(fault: Fault, truth: Truth) -> set[str]:
+    """Give what a fault can reach: what it lies in or what uses that, and all that is made from these."""
+    starts = {name for name in fault.subjects if name in truth.nodes} | fault.wrong_sources | fault.wrong_code
+    macros = {name for name in fault.subjects if name.startswith("macro.")}
+    if macros:
+        starts |= _users(macros, truth)
+    if fault.is_run and not fault.subjects:
+        jobs = [job for job in JOBS if job.project == fault.project] if fault.strike else [fault.first_job]
+        starts |= {name for job in jobs for name in truth.built_by[job.key]}
+    return set(starts) | truth.downstream(starts)
+
+
+def _users(macros: set[str], truth: Truth) -> set[str]:
+    """Give the nodes whose code uses some macros; of a test's macro the nodes that the tests read."""
+    users = {name for name, node in truth.nodes.items() if macros & set(node.get("depends_on", {}).get("macros", ()))}
+    return users | {parent for name in users if name.startswith("test.") for parent in truth.parents[name]}
 
 
 def file_of(node: Mapping[str, Any]) -> str:

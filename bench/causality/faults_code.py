@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -58,7 +60,7 @@ def model_logic_changed(scene: Scene) -> Fault | None:
     if test == "unique":
         change = _doubled
     else:
-        selects = f"* replace (case when hash({column}) % 5 <> 0 then {column} end as {column})"
+        selects = f"* replace (case when row_number() over () % 5 <> 1 then {column} end as {column})"
         change = partial(wrapped, selects=selects)
     return _changed_model(scene, node, "model_logic_changed", change, said=f"fails {test} {column}", is_silent=True)
 
@@ -130,9 +132,11 @@ def macro_changed(scene: Scene) -> Fault | None:
         for node in scene.prefix.manifests[project]["nodes"].values()
         if unique_id in node["depends_on"].get("macros", ()) and node["resource_type"] == "model"
     ]
+    job = scene.job_of(scene.chance.choice(users)) if users else BY_KEY[f"{project}/nightly"]
+    if job is None:
+        return None
     return Fault(
-        kind="macro_changed", project=project, said=f"macro {name}: {new}",
-        first_job=scene.job_of(scene.chance.choice(users)) if users else BY_KEY[f"{project}/nightly"],
+        kind="macro_changed", project=project, said=f"macro {name}: {new}", first_job=job,
         causes=frozenset({"macro_changed"}), subjects=frozenset({unique_id}), changes_code=True,
         strike=lambda studio: studio.edit(f"{project}/macros/{path}", partial(_replace_one, old=old, new=new)),
     )  # fmt: skip
@@ -171,7 +175,10 @@ def variable_changed(scene: Scene) -> Fault | None:
     job = scene.job_of(users[0]["unique_id"])
     if job is None:
         return None
-    causes, subjects = frozenset({"variable_changed", "variables_changed"}), frozenset({users[0]["unique_id"], name})
+    causes, subjects = (
+        frozenset({"variable_changed"}),
+        frozenset({name, *(user["unique_id"] for user in users)}),
+    )
     if scene.chance.random() < 0.5:
         commands = {
             job.key: tuple(
@@ -193,7 +200,7 @@ def variable_changed(scene: Scene) -> Fault | None:
 
 
 def seed_changed(scene: Scene) -> Fault | None:
-    """A seed loses a column that models read, or has a row twice, or a row without its key."""
+    """A seed loses a column that models read, or has a row twice."""
     project = scene.project()
     seeds = [
         node
@@ -215,7 +222,7 @@ def seed_changed(scene: Scene) -> Fault | None:
         ]
         if not used:
             return None
-        change = partial(_renamed_column, column=scene.chance.choice(used))
+        change = partial(_without_column, column=scene.chance.choice(used))
     elif not uniques:
         return None
     return Fault(
@@ -264,7 +271,7 @@ def _changed_model(
     scene: Scene, node: Mapping[str, Any], kind: str, change: Any, *, said: str, is_silent: bool = False
 ) -> Fault | None:
     job = scene.job_of(node["unique_id"])
-    if job is None:
+    if job is None or change(node["raw_code"]) == node["raw_code"]:
         return None
     own = frozenset({node["unique_id"]})
     return Fault(
@@ -287,9 +294,12 @@ def _row_twice(text: str) -> str:
     return "\n".join([*lines, lines[-1]]) + "\n"
 
 
-def _renamed_column(text: str, column: str) -> str:
-    head, _, rest = text.partition("\n")
-    return ",".join(f"{name}_new" if name == column else name for name in head.split(",")) + "\n" + rest
+def _without_column(text: str, column: str) -> str:
+    head, *rows = list(csv.reader(text.splitlines()))
+    place = head.index(column)
+    written = io.StringIO()
+    csv.writer(written, lineterminator="\n").writerows([*row[:place], *row[place + 1 :]] for row in (head, *rows))
+    return written.getvalue()
 
 
 def _with_yaml(text: str, path: tuple[str, ...], value: object) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs import BY_KEY, WAREHOUSES, Job
+from studio import Studio
 
 from faults import Fault, Maker, Scene
 
@@ -47,10 +48,13 @@ def source_missing(scene: Scene) -> Fault | None:
     raw = _choose(scene)
     if raw is None:
         return None
-    name = raw.table.split(".")[1]
-    return _spoilt(
-        "source_missing", raw, [f"alter table {raw.table} rename to {name}_backup"], causes={"source_missing"}
-    )
+    project, statement = raw.node["package_name"], f"alter table {raw.table} rename to {raw.node['identifier']}_backup"
+
+    def strike(studio: Studio) -> None:
+        studio.sql(project, [statement])
+        studio.gone.add(raw.table)
+
+    return replace(_spoilt("source_missing", raw, [], causes={"source_missing"}), strike=strike)
 
 
 def source_column_dropped(scene: Scene) -> Fault | None:
@@ -60,7 +64,8 @@ def source_column_dropped(scene: Scene) -> Fault | None:
     if raw is None or column is None:
         return None
     statement = f"alter table {raw.table} rename column {column} to {column}_v2"
-    return _spoilt("source_column_dropped", raw, [statement], causes={"columns_changed"}, detail=column)
+    found = _spoilt("source_column_dropped", raw, [statement], causes={"columns_changed"}, detail=column)
+    return replace(found, wrong_sources=frozenset())  # who does not read the column gets what was there before
 
 
 def source_type_changed(scene: Scene) -> Fault | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from jobs import BY_KEY, JOBS, Job
 from studio import Circumstances, Studio
@@ -105,25 +107,39 @@ def warehouse_read_only(scene: Scene) -> Fault | None:
     return _with_settings(scene, "warehouse_read_only", None)
 
 
-def concurrent_builds(scene: Scene) -> Fault | None:
+def concurrent_builds(scene: Scene) -> Fault:
     """Another run writes the same table at the same time."""
+    project, node, circumstances = _collision(scene)
+    return Fault(
+        kind="concurrent_builds", project=project, first_job=BY_KEY[f"{project}/hourly"],
+        said=f"{node['name']} twice", causes=frozenset({"concurrent_runs"}), is_run=True,
+        subjects=frozenset({node["unique_id"]}), circumstances=circumstances, fate="concurrent",
+    )  # fmt: skip
+
+
+def retry_repaired(scene: Scene) -> Fault:
+    """A table is held by somebody else for a moment, so that a run fails; dbt Cloud's retry of it makes all good."""
+    project, node, circumstances = _collision(scene)
+    return Fault(
+        kind="retry_repaired", project=project, first_job=BY_KEY[f"{project}/hourly"],
+        said=f"{node['name']} failed once", causes=frozenset(), is_run=True, is_repaired=True,
+        subjects=frozenset({node["unique_id"]}), circumstances=circumstances,
+    )  # fmt: skip
+
+
+def _collision(scene: Scene) -> tuple[str, Mapping[str, Any], Circumstances]:
+    """Choose a table of an hourly job, and have somebody write it while dbt does."""
     project = scene.project("storefront", "roastery")
-    nodes = [
+    node = scene.chance.choice([
         node
         for node in scene.models(project)
         if node["config"]["materialized"] == "table"
         and node["unique_id"] in scene.truth.built_by[f"{project}/hourly"]
         and not node["config"].get("contract", {}).get("enforced")
-    ]
-    node = scene.chance.choice(nodes)
-    relation = f"{node['schema']}.{node['alias']}"
+    ])  # fmt: skip
+    relation = f"{node['database']}.{node['schema']}.{node['alias']}"
     statement = f"create or replace table {relation} as select * from {relation}"
-    return Fault(
-        kind="concurrent_builds", project=project, first_job=BY_KEY[f"{project}/hourly"], said=f"{relation} twice",
-        causes=frozenset({"concurrent_builds", "concurrent_runs", "concurrent_build", "concurrent_write"}), is_run=True,
-        subjects=frozenset({node["unique_id"]}), circumstances=Circumstances(written_by_another=statement),
-        fate="concurrent",
-    )  # fmt: skip
+    return project, node, Circumstances(written_by_another=statement)
 
 
 def _missed(scene: Scene, kind: str, fate: str, causes: set[str], log: str = "") -> Fault:
@@ -159,4 +175,5 @@ def _replaced(text: str, old: str, new: str) -> str:
 KINDS: tuple[Maker, ...] = (
     run_cancelled, run_queued, run_not_started, run_slow, git_failed, deps_failed, parse_failed,
     variable_of_environment_missing, warehouse_locked, warehouse_out_of_memory, warehouse_read_only, concurrent_builds,
+    retry_repaired,
 )  # fmt: skip

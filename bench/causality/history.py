@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import decoys
-import faults_code
-import faults_data
 import faults_runs
-from jobs import BY_KEY, PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
+from jobs import PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
+from planning import Placed
 from prefix import HEALTHY, Prefix, VirtualClock
-from records import ERROR, MANIFEST, QUEUED, RUNNING, SUCCESS, RunRecord
+from records import ERROR, MANIFEST, QUEUED, RUNNING, RunRecord
 from studio import Circumstances, Dbt, Studio, cloud_steps
-from telling import tell
+from telling import tell, tell_of_poll
 
-from faults import Fault, Maker, Scene
+from faults import Fault
 from headwater.observatory.holder import Observatory
 from truth import Truth
-
-KINDS: tuple[Maker, ...] = (*faults_code.KINDS, *faults_data.KINDS, *faults_runs.KINDS)
-MISSED = frozenset({"queued", "slow", "not_started"})
-_WAIT = timedelta(hours=2)
-_HORIZON = timedelta(hours=26)
-_TRIES = 60
-
-
-@dataclass
-class Placed:
-    """A fault with the run that meets it first, and from when on it holds."""
-
-    fault: Fault
-    slot: Slot
-    strikes_at: datetime
-    wrong_since: datetime
-    harmless: Callable[[Studio], None] | None = None
-    has_struck: bool = False
-    run_ids: set[int] = field(default_factory=set)
-    """The runs that met it and did not go well."""
 
 
 @dataclass
@@ -76,11 +55,14 @@ class Play:
                 self._tell(record)
         self._strike(self.told.ends_at)
         self.clock.now = self.told.ends_at
+        tell_of_poll(self.observatory)
 
     def _strike(self, now: datetime) -> None:
         for placed in self.told.placed:
             fault = placed.fault
             if not placed.has_struck and placed.strikes_at <= now:
+                if not any(other.has_struck for other in self.told.placed):
+                    self.told.truth.red.clear()
                 placed.has_struck = True
                 if fault.strike is not None:
                     fault.strike(self.studio)
@@ -109,7 +91,9 @@ class Play:
         """Give what a job does at a time: as on healthy days, unless a fault has to do with it."""
         hit = next((placed for placed in self.told.placed if placed.slot == slot), None)
         if hit is not None and hit.fault.fate is not None and hit.fault.fate != "concurrent":
-            yield from self._missed(hit)
+            yield from self._missed(slot, hit)
+        elif (broken := self._without_packages(slot)) is not None:
+            yield from self._missed(slot, broken)
         elif self._is_real(slot, hit):
             yield from self._really(slot, hit)
         else:
@@ -159,8 +143,10 @@ class Play:
     def _really(self, slot: Slot, hit: Placed | None) -> Iterator[RunRecord]:
         job = slot.job
         commands = next(
-            (p.fault.commands[job.key] for p in self.told.placed if job.key in p.fault.commands), job.commands
+            (p.fault.commands[job.key] for p in self.told.placed if p.has_struck and job.key in p.fault.commands),
+            job.commands,
         )
+        configured = commands
         near = {job.project, UPSTREAM.get(job.project)}
         only_stale = all(placed.fault.stops for placed in self.told.placed if placed.fault.project in near)
         is_checked = any(
@@ -172,17 +158,29 @@ class Play:
         if only_stale and job.builds_all:
             yield self._with_real_check(slot)
             return
-        if hit is not None and hit.fault.fate == "concurrent":
-            yield self._beside(slot)
         special: Circumstances | None = hit.fault.circumstances if hit is not None else None
+        record = self._run(job, self._take(slot, hit), slot.at, commands, special, configured=configured)
+        if hit is not None and hit.fault.fate == "concurrent":
+            yield self._beside(hit.fault, record)
+        yield record
+        if hit is not None and hit.fault.is_repaired:
+            assert record.status == ERROR, "the run that was to be retried did not fail"
+            again = ("dbt retry", *commands[1:])
+            retry_id = run_id_at(slot.at, job, attempt=30)
+            hit.run_ids.add(retry_id)
+            later = record.ends_at + timedelta(minutes=2)
+            yield self._run(job, retry_id, later, again, None, configured=configured, retrying=record.run_id)
+
+    def _run(
+        self, job: Job, run_id: int, at: datetime, commands: tuple[str, ...], special: Circumstances | None,
+        *, configured: tuple[str, ...], retrying: int | None = None,
+    ) -> RunRecord:  # fmt: skip
         record = self.studio.run_job(
-            job, self._take(slot, hit), slot.at, self._revision(job.project, slot.at),
-            tables=self.prefix.tables(job.project), commands=commands, circumstances=special,
+            job, run_id, at, self._revision(job.project, at), tables=self.prefix.tables(job.project),
+            commands=commands, configured=configured, circumstances=special, retrying=retrying,
         )  # fmt: skip
         self.told.real_commands += sum(step.command is not None and bool(step.log) for step in record.steps)
-        if hit is not None and hit.fault.fate == "concurrent":
-            record = replace(record, steps=record.steps)
-        yield record
+        return record
 
     def _with_real_check(self, slot: Slot) -> RunRecord:
         """Give a healthy build with a real freshness check: a loader that stopped changes nothing that a build sees."""
@@ -196,15 +194,22 @@ class Play:
         real = replace(real, finished_at=step.finished_at)
         return replace(record, steps=(*record.steps[:index], real, *record.steps[index + 1 :]))
 
-    def _beside(self, slot: Slot) -> RunRecord:
-        """Give the run that somebody started by hand and that writes the same tables at the same time."""
-        other = BY_KEY[f"{slot.job.project}/nightly"]
-        at = slot.at - timedelta(seconds=4)
-        return self.prefix.replay(other, at, self._revision(other.project, at), self.chance)
+    def _beside(self, fault: Fault, record: RunRecord) -> RunRecord:
+        """Give the run that somebody started by hand and that wrote the same table at that moment."""
+        (table,) = fault.subjects
+        other = self.prefix.runs[f"{fault.project}/nightly"]
+        at = other.created_at + (_began(record, table) - _began(other, table)) - timedelta(milliseconds=5)
+        return other.moved(at, run_id_at(at, other.job), self._revision(fault.project, at), self.chance)
 
-    def _missed(self, hit: Placed) -> Iterator[RunRecord]:
+    def _without_packages(self, slot: Slot) -> Placed | None:
+        for placed in self.told.placed:
+            if placed.has_struck and placed.fault.fate == "deps" and placed.fault.project == slot.job.project:
+                return placed
+        return None
+
+    def _missed(self, slot: Slot, hit: Placed) -> Iterator[RunRecord]:
         """Give a run that dbt has no part in; none at all where the schedule did not start it."""
-        slot, fate = hit.slot, hit.fault.fate
+        fate = hit.fault.fate
         run_id = self._take(slot, hit)
         base = RunRecord(
             job=slot.job, run_id=run_id, status=QUEUED, created_at=slot.at,
@@ -252,61 +257,19 @@ class Play:
         return "+".join((HEALTHY, *deployed))
 
 
-def plan(seed: int, scene: Scene) -> tuple[list[Placed], datetime]:
-    """Choose the faults of a history, the runs that meet them, and when it ends."""
-    chance = scene.chance
-    first = _make(scene, KINDS[seed % len(KINDS)])
-    placed = [_place(first, chance)]
-    if chance.random() < 0.25:
-        other = (*faults_code.KINDS, *faults_data.KINDS)
-        second = _make(scene, chance.choice(other))
-        apart = {first.project, second.project}
-        if first.fate not in MISSED and not first.stops and not second.stops and apart in _APART:
-            near = _place(second, chance, after=placed[0].slot.at - timedelta(hours=5))
-            placed.append(near)
-    if chance.random() < 0.6:
-        coded = next((one for one in placed if one.fault.changes_code and one.fault.fate is None), None)
-        if coded is not None:
-            coded.harmless = decoys.make_harmless(scene, coded.fault.project, coded.fault)
-    last = max(one.slot.at for one in placed)
-    if first.fate in MISSED:
-        wait = timedelta(hours=4) if first.first_job.name == "nightly" else timedelta(minutes=95)
-        return placed, last + wait + timedelta(minutes=chance.randint(0, 30))
-    follows = chance.random() < 0.5
-    return placed, last + timedelta(minutes=chance.randint(85, 110) if follows else chance.randint(8, 9))
-
-
-_APART = ({"storefront", "roastery"}, {"finance", "roastery"})
-
-
-def _make(scene: Scene, maker: Maker) -> Fault:
-    """Make a fault of a kind; where chance chose a place that does not do, it chooses again."""
-    for _ in range(_TRIES):
-        fault = maker(scene)
-        if fault is not None:
-            return fault
-    raise RuntimeError(f"{maker.__name__} found no place")
-
-
-def _place(fault: Fault, chance: Random, after: datetime = PREFIX_END) -> Placed:
-    """Choose the run that meets a fault first, and when before it the fault is made."""
-    before = timedelta(minutes=chance.randint(3, 9))
-    if fault.stops is not None:
-        needed = timedelta(seconds=fault.stops[1]) + before
-        slot = _choose_slot(fault.first_job, PREFIX_END + needed, chance)
-        return Placed(fault, slot, slot.at - needed, slot.at - before)
-    slot = _choose_slot(fault.first_job, max(after, PREFIX_END) + timedelta(minutes=15), chance)
-    return Placed(fault, slot, slot.at - before, slot.at - before)
-
-
-def _choose_slot(job: Job, after: datetime, chance: Random) -> Slot:
-    return chance.choice([slot for slot in each_slot(after, after + _HORIZON) if slot.job == job])
+def _began(record: RunRecord, unique_id: str) -> datetime:
+    """Give when a run began with a node; of one that failed dbt tells no times: it began when the one before ended."""
+    for step in record.steps:
+        at = step.started_at
+        for result in step.results():
+            times = [timing for timing in result.get("timing", ()) if timing["completed_at"]]
+            if result["unique_id"] == unique_id:
+                return min((datetime.fromisoformat(timing["started_at"]) for timing in times), default=at)
+            at = max((datetime.fromisoformat(timing["completed_at"]) for timing in times), default=at)
+    raise ValueError(f"{unique_id} is not in the run.")
 
 
 def open_studio(prefix: Prefix, work: Path, dbt: Dbt) -> Studio:
     """Open the studio in a folder that was made like the prefix's."""
     assert (work / "studio" / "storefront" / "target" / MANIFEST).exists(), prefix.folder
     return Studio(work / "studio", dbt, generated_at=PREFIX_END)
-
-
-__all__ = ["KINDS", "SUCCESS", "Placed", "Play", "Told", "open_studio", "plan"]

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from baselines import Answer, folded_events, nearest_failed_parent
-from history import Placed, Told
+from history import Told
+from planning import Placed
+from telling import title_of
 
-from faults import Fault, Scene
+from faults import Fault, Scene, reach
+from headwater.observatory.cause_reports import CauseSummary
 from headwater.observatory.holder import Observatory
+from headwater.observatory.incidents import IncidentQuestion, list_incidents
 from headwater.observatory.references import NodeQuestion
-from headwater.observatory.verdicts import CauseSummary, VerdictReport, get_verdict
-from truth import Truth
+from headwater.observatory.verdicts import VerdictReport, get_verdict
 
 GOOD = frozenset({"healthy", "unknown"})
 HEALTHY_QUESTIONS = 2
@@ -44,7 +47,8 @@ class Measured:
     rightly_affected: int = 0
     missing: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
-    incidents: int | None = None
+    incidents: list[str] = field(default_factory=list)
+    expected_incidents: int = 1
     healthy_asked: int = 0
     false_causes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -58,6 +62,11 @@ class Measured:
         return all(asked.place == 1 for asked in self.asked)
 
     @property
+    def has_one_incident(self) -> bool:
+        """Whether there are as many incidents as faults."""
+        return len(self.incidents) == self.expected_incidents
+
+    @property
     def is_among_three(self) -> bool:
         """Whether for each fault the true cause is among the first three."""
         return all(asked.place is not None and asked.place <= 3 for asked in self.asked)
@@ -67,13 +76,23 @@ def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
     """Ask about a node that each fault reaches, and about healthy nodes."""
     truth = told.truth
     affected = truth.affected()
-    kinds = [placed.fault.kind for placed in told.placed]
+    asked_for = [placed for placed in told.placed if not placed.fault.is_decoy]
+    kinds = [placed.fault.kind for placed in asked_for]
     measured = Measured(seed=told.seed, kinds=kinds, notes=told.notes, real_commands=told.real_commands)
+    by_asked = {name for placed in asked_for for name in reach(placed.fault, truth)}
+    by_decoys = {name for one in told.placed if one.fault.is_decoy for name in reach(one.fault, truth)} - by_asked
     verdicts: list[VerdictReport] = []
-    for placed in told.placed:
-        others = [other for other in told.placed if other is not placed]
-        reached = affected & reach(placed, truth)
-        only = reached - {name for other in others for name in reach(other, truth)}
+    for placed in asked_for:
+        others = [other for other in asked_for if other is not placed]
+        reachable = reach(placed.fault, truth)
+        if not truth.red & (reachable | truth.tests_of(reachable)):
+            measured.is_void = True
+            continue
+        if placed.fault.is_repaired:
+            measured.asked.append(_ask_repaired(observatory, told, placed, scene))
+            continue
+        reached = affected & reachable
+        only = reached - {name for other in others for name in reach(other.fault, truth)}
         if not reached:
             measured.is_void = True
             continue
@@ -82,11 +101,12 @@ def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
         verdict = get_verdict(observatory, question(node, told.ends_at))
         verdicts.append(verdict)
         measured.asked.append(_hold(verdict, told, placed, accepted, node))
-    said = say_affected(verdicts, truth.universe())
-    measured.truly_affected, measured.said_affected = len(affected), len(said)
-    measured.rightly_affected = len(affected & said)
-    measured.missing, measured.surplus = sorted(affected - said), sorted(said - affected)
-    measured.incidents = count_incidents(observatory)
+    said, wanted = say_affected(verdicts, truth.universe()), affected - by_decoys
+    measured.truly_affected, measured.said_affected = len(wanted), len(said)
+    measured.rightly_affected = len(wanted & said)
+    measured.missing, measured.surplus = sorted(wanted - said), sorted(said - wanted)
+    measured.incidents = list_opened(observatory, told)
+    measured.expected_incidents = len(told.placed)
     healthy = sorted(set(truth.universe()) - affected)
     for node in scene.chance.sample(healthy, min(HEALTHY_QUESTIONS, len(healthy))):
         measured.healthy_asked += 1
@@ -96,44 +116,36 @@ def measure(observatory: Observatory, told: Told, scene: Scene) -> Measured:
     return measured
 
 
+def _ask_repaired(observatory: Observatory, told: Told, placed: Placed, scene: Scene) -> Asked:
+    """Ask about a node that was bad until the retry: right is that it is well, with the retry named as what did it."""
+    truth = told.truth
+    node = scene.chance.choice(sorted(truth.red & reach(placed.fault, truth) & set(truth.universe())))
+    verdict = get_verdict(observatory, question(node, told.ends_at))
+    retry = max(placed.run_ids)
+    is_told = verdict.past is not None and f"repaired by the retry, run {retry}." in verdict.past
+    is_right = verdict.state in GOOD and not verdict.causes and is_told
+    return Asked(
+        kind=placed.fault.kind, said=placed.fault.said, node=node, place=1 if is_right else None, nearest=False,
+        folded=False, answer=(*_say(verdict), verdict.past or "nothing of the past"),
+    )  # fmt: skip
+
+
 def say_affected(verdicts: Iterable[VerdictReport], universe: Iterable[str]) -> frozenset[str]:
     """Give the nodes that Headwater says suffer, from its answers about the faults."""
     said = {one.unique_id for verdict in verdicts for one in verdict.consequences.affected}
     return frozenset(said.intersection(universe))
 
 
-def count_incidents(observatory: Observatory) -> int | None:
-    """Count the incidents that are open; None where Headwater knows none."""
-    try:
-        from headwater.observatory.incidents import IncidentQuestion, list_incidents
-    except ImportError:
-        return None
-    return int(list_incidents(observatory, IncidentQuestion()).total)
+def list_opened(observatory: Observatory, told: Told) -> list[str]:
+    """List the incidents that were opened since the first fault, and those that go on though they are older."""
+    struck_at = min(placed.strikes_at for placed in told.placed)
+    found = list_incidents(observatory, IncidentQuestion(states=()), limit=None).incidents
+    return [one.sentence for one in found if one.opened_at >= struck_at or one.resolved_at is None]
 
 
 def question(node: str, at: datetime) -> NodeQuestion:
     """Ask about a node of its own project at a time."""
     return NodeQuestion(ref=node, project=node.split(".")[1].capitalize(), at=at)
-
-
-def reach(placed: Placed, truth: Truth) -> set[str]:
-    """Give what a fault can reach: what it lies in or what uses that, and all that is made from these."""
-    fault = placed.fault
-    starts = {name for name in fault.subjects if name in truth.nodes} | fault.wrong_sources | fault.wrong_code
-    macros = {name for name in fault.subjects if name.startswith("macro.")}
-    if macros:
-        starts |= _users(macros, truth)
-    if fault.is_run and not fault.subjects:
-        starts |= truth.built_by[fault.first_job.key]
-    return set(starts) | truth.downstream(starts)
-
-
-def _users(macros: Iterable[str], truth: Truth) -> set[str]:
-    """Give the nodes whose code uses some macros; of a test's macro the nodes that the tests read."""
-    users = {
-        name for name, node in truth.nodes.items() if set(macros) & set(node.get("depends_on", {}).get("macros", ()))
-    }
-    return users | {parent for name in users if name.startswith("test.") for parent in truth.parents[name]}
 
 
 def _hold(verdict: VerdictReport, told: Told, placed: Placed, accepted: list[Placed], node: str) -> Asked:
@@ -155,11 +167,11 @@ def is_true(cause: CauseSummary, placed: Placed) -> bool:
     if cause.kind not in fault.causes:
         return False
     if fault.is_run:
-        not_started = fault.fate == "not_started"
+        if fault.fate == "not_started":
+            return cause.about == title_of(fault.first_job)
         names_table = cause.unique_id is not None and cause.unique_id in fault.subjects
-        return not_started or names_table or cause.run_id in placed.run_ids
-    about = getattr(cause, "about", None)
-    return cause.unique_id in fault.subjects or (about is not None and about in fault.subjects)
+        return names_table or cause.run_id in placed.run_ids
+    return cause.unique_id in fault.subjects or (cause.about is not None and cause.about in fault.subjects)
 
 
 def is_place(answer: Answer, placed: Placed) -> bool:

@@ -8,10 +8,8 @@ Prints a line for each kind of fault and, last, one line of JSON.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import multiprocessing
-import os
 import shutil
 import sys
 import time
@@ -30,18 +28,20 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "tests" / "dbt")]
 
 from dbt_house import install_dbt  # noqa: E402
-from history import Play, Told, open_studio, plan  # noqa: E402
+from history import Play, Told, open_studio  # noqa: E402
 from jobs import WAREHOUSES  # noqa: E402
 from measure import Measured, measure  # noqa: E402
-from prefix import Prefix, VirtualClock, copy_prefix, load_prefix, open_prefix, open_store  # noqa: E402
+from planning import plan  # noqa: E402
+from prefix import Prefix, VirtualClock, copy_prefix, load_prefix, name_folder, open_prefix, open_store  # noqa: E402
 from report import print_report  # noqa: E402
 from studio import Dbt  # noqa: E402
 
 from faults import Scene  # noqa: E402
+from installing import one_at_a_time  # noqa: E402
 from truth import Truth  # noqa: E402
 
 PLAYERS = 2
-VOID_TRIES = 4
+VOID_TRIES = 6
 DECOYS_BEFORE = timedelta(hours=5)
 """How long before the first fault what has nothing to do with it may happen."""
 _WORK: dict[str, Any] = {}
@@ -61,9 +61,14 @@ def play(seed: int, prefix: Prefix, work: Path, dbt: Dbt, *, attempt: int = 0) -
         Play(seed, prefix, open_studio(prefix, work, dbt), observatory, clock, chance, told).run(begins_at)
         measured = measure(observatory, told, scene)
     measured.seconds = round(time.monotonic() - began, 1)
-    if measured.is_void and attempt < VOID_TRIES:
-        return play(seed, prefix, work, dbt, attempt=attempt + 1)
-    return measured
+    if not measured.is_void:
+        return measured
+    if attempt == VOID_TRIES:
+        raise RuntimeError(f"{VOID_TRIES + 1} times the fault came to nothing: {[one.fault.said for one in placed]}")
+    again = play(seed, prefix, work, dbt, attempt=attempt + 1)
+    again.seconds = round(time.monotonic() - began, 1)
+    again.notes.insert(0, f"came to nothing: {', '.join(f'{one.fault.kind} {one.fault.said}' for one in placed)}")
+    return again
 
 
 @cache
@@ -85,8 +90,7 @@ def read_columns(studio: Path) -> dict[str, dict[str, list[tuple[str, str]]]]:
 
 def _begin(folder: Path, store: Path, python: Path) -> None:
     """Give a player a folder of its own and a dbt process."""
-    name = hashlib.sha1(str(os.getpid()).encode(), usedforsecurity=False).hexdigest()[:8]
-    work = folder.parent / f"work-{name}"
+    work = name_folder(folder.parent, "work")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     _WORK["prefix"] = load_prefix(folder, store)
@@ -103,24 +107,24 @@ def _play_one(seed: int) -> Measured | str:
 
 
 def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Measured]:
-    """Play histories, several at a time.
-
-    Raises:
-        SystemExit: one could not be played.
-    """
+    """Play histories, several at a time; interrupted, give those that were played until then."""
     folder, python = ROOT / ".cache", install_dbt() / "python"
-    prefix = open_prefix(folder, python)
+    with one_at_a_time(folder / "causality"):
+        prefix = open_prefix(folder, python)
     done: list[Measured] = []
     wrong: list[str] = []
     context = multiprocessing.get_context("spawn")
     with context.Pool(players, _begin, (prefix.folder, prefix.store, python)) as pool:
-        for found in pool.imap_unordered(_play_one, seeds):
-            if isinstance(found, str):
-                wrong.append(found)
-                print(found, flush=True)
-            else:
-                done.append(found)
-                tell_one(found, is_verbose=is_verbose)
+        try:
+            for found in pool.imap_unordered(_play_one, seeds):
+                if isinstance(found, str):
+                    wrong.append(found)
+                    print(found, flush=True)
+                else:
+                    done.append(found)
+                    tell_one(found, is_verbose=is_verbose)
+        except KeyboardInterrupt:
+            print(f"Interrupted after {len(done) + len(wrong)} of {len(seeds)} histories.", flush=True)
     for work in (folder / "causality").glob("work-*"):
         shutil.rmtree(work, ignore_errors=True)
     if wrong:
@@ -130,7 +134,8 @@ def play_all(seeds: Sequence[int], players: int, *, is_verbose: bool) -> list[Me
 
 def tell_one(found: Measured, *, is_verbose: bool) -> None:
     """Print what a history came to, and all of it where an answer was not right."""
-    is_right = found.is_first and not (found.missing or found.surplus or found.false_causes)
+    is_right = found.is_first and found.has_one_incident
+    is_right = is_right and not (found.missing or found.surplus or found.false_causes)
     if not is_verbose and is_right:
         return
     print(f"{found.seed} {'+'.join(found.kinds)} first={found.is_first} {found.seconds} s {found.notes}", flush=True)
@@ -139,6 +144,8 @@ def tell_one(found: Measured, *, is_verbose: bool) -> None:
     for title, names in (("missing", found.missing), ("surplus", found.surplus), ("false", found.false_causes)):
         if names:
             print(f"   {title}: {len(names)} {names[:6]}", flush=True)
+    if not found.has_one_incident:
+        print(f"   {len(found.incidents)} incidents, not {found.expected_incidents}: {found.incidents}", flush=True)
 
 
 def main() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import shutil
 import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +17,14 @@ from typing import Any
 import msgspec
 from jobs import BEGAN, JOBS, PREFIX_END, Job, each_slot, run_id_at
 from records import ERROR, MANIFEST, RunRecord
-from studio import DEMO, HERE, PROJECTS, Dbt, Studio, build_projects, copy_folder, write_warehouses
-from telling import tell
+from studio import DEMO, HERE, PROJECTS, Dbt, Studio, build_projects, copy_folder, move_studio, write_warehouses
+from telling import tell, tell_of_poll
 
 from headwater.config import read_settings
 from headwater.observatory.holder import Observatory, open_observatory
 
 HEALTHY = "healthy"
+_NAME = 16
 KEPT_HOURS = (0, 6, 12, 18, 24, 30)
 """After how many hours of the day behind the healthy ones a store is kept, so that no history tells them again."""
 
@@ -72,6 +75,8 @@ def open_prefix(cache: Path, python: Path) -> Prefix:
     store = folder / f"store-{_digest_headwater()}"
     prefix = load_prefix(folder, store)
     if not store.exists():
+        for told_to_another in folder.glob("store-*"):
+            shutil.rmtree(told_to_another, ignore_errors=True)
         _tell_days(store, prefix.runs)
     return prefix
 
@@ -84,7 +89,7 @@ def load_prefix(folder: Path, store: Path) -> Prefix:
     return Prefix(folder, store, runs, manifests)
 
 
-def open_store(folder: Path, clock: VirtualClock) -> Observatory:
+def open_store(folder: Path, clock: VirtualClock) -> AbstractContextManager[Observatory]:
     """Open a Headwater on the store in a folder."""
     return open_observatory(
         read_settings(data_folder=folder, database_url=f"sqlite:///{folder / 'headwater.db'}"), clock=clock
@@ -98,9 +103,9 @@ def _manifest_of(run: RunRecord) -> bytes:
 def _digest() -> str:
     digest = hashlib.sha256()
     files = [path for path in DEMO.rglob("*") if path.is_file() and not _is_made(path)]
-    for path in sorted([*files, HERE / "studio.py", HERE / "jobs.py", HERE / "records.py"]):
+    for path in sorted([*files, HERE / "prefix.py", HERE / "studio.py", HERE / "jobs.py", HERE / "records.py"]):
         digest.update(str(path.relative_to(DEMO.parent)).encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:_NAME]
 
 
 def _digest_headwater() -> str:
@@ -118,7 +123,8 @@ def _is_made(path: Path) -> bool:
 def _record(folder: Path, python: Path) -> None:
     """Record in a folder of its own, which takes its place once it is complete."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="recording-"))
+    draft = name_folder(folder.parent, "recording")
+    draft.mkdir()
     studio_folder = draft / "studio"
     studio_folder.mkdir()
     build_projects(studio_folder)
@@ -141,12 +147,20 @@ def _record(folder: Path, python: Path) -> None:
     shutil.rmtree(draft / "terminal", ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
+    move_studio(folder / "studio", studio_folder)
+
+
+def name_folder(parent: Path, word: str) -> Path:
+    """Name a folder of this process; all names are equally long, so that dbt's parse can be moved."""
+    digest = hashlib.sha256(str(os.getpid()).encode()).hexdigest()
+    return parent / f"{word}-{digest}"[:_NAME]
 
 
 def _prepare(studio: Studio, project: str) -> None:
-    """Parse, so that what a job's run reads is there."""
-    succeeded, output = studio.run_dbt(project, "dbt parse", BEGAN)
-    assert succeeded, output
+    """Build once, so that what a job's run reads is there, and incremental models have something to add to."""
+    for command in ("dbt parse", "dbt build --exclude resource_type:test resource_type:unit_test"):
+        succeeded, output = studio.run_dbt(project, command, BEGAN)
+        assert succeeded, output
 
 
 def _tables(studio: Studio, project: str) -> list[str]:
@@ -169,10 +183,13 @@ def _tell_days(folder: Path, runs: dict[str, RunRecord]) -> None:
     after = BEGAN
     for hours in KEPT_HOURS:
         until = PREFIX_END + timedelta(hours=hours)
-        with open_store(told, VirtualClock(BEGAN)) as observatory:
+        clock = VirtualClock(after)
+        with open_store(told, clock) as observatory:
             for slot in each_slot(after, until):
                 record = runs[slot.job.key].moved(slot.at, run_id_at(slot.at, slot.job), HEALTHY, chance)
+                clock.now = record.ends_at
                 tell(observatory, record)
+            tell_of_poll(observatory)
             observatory.store.update_statistics()
         copy_folder(told, draft / f"{hours}")
         after = until
@@ -184,5 +201,6 @@ def copy_prefix(prefix: Prefix, work: Path, until: datetime) -> datetime:
     """Put projects, warehouses and a store into a folder; gives up to when the store was told, at most `until`."""
     hours = max((hours for hours in KEPT_HOURS if PREFIX_END + timedelta(hours=hours) <= until), default=0)
     copy_folder(prefix.studio, work / "studio")
+    move_studio(work / "studio", prefix.studio)
     copy_folder(prefix.store / f"{hours}", work / "store")
     return PREFIX_END + timedelta(hours=hours)

@@ -37,7 +37,6 @@ def print_report(measured: Sequence[Measured]) -> dict[str, float | int | None]:
     real = sum(one.real_commands for one in measured)
     print(f"{real} real dbt commands; a history took {_mean([one.seconds for one in measured]):.1f} s")
     played = len(measured)
-    single = [one for one in measured if one.incidents is not None and len(one.kinds) == 1]
     healthy = sum(one.healthy_asked for one in measured)
     return {
         "histories": played,
@@ -45,7 +44,7 @@ def print_report(measured: Sequence[Measured]) -> dict[str, float | int | None]:
         "first_three": _share(sum(one.is_among_three for one in measured), played),
         "precision": _share(sum(one.rightly_affected for one in measured), sum(one.said_affected for one in measured)),
         "recall": _share(sum(one.rightly_affected for one in measured), sum(one.truly_affected for one in measured)),
-        "one_incident": _share(sum(one.incidents == 1 for one in single), len(single)) if single else None,
+        "one_incident": _share(sum(one.has_one_incident for one in measured), played),
         "false_causes": _share(sum(len(one.false_causes) for one in measured), healthy),
     }
 

@@ -5,6 +5,7 @@ dbt is loaded once; every command runs in a fork of this process, so that none l
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -22,12 +23,12 @@ SUCCEEDED, FAILED = 0, 1
 def run_command(order: dict[str, Any]) -> int:
     """Run one dbt command in a project's folder; a table may meanwhile be written by somebody else."""
     os.environ.clear()
-    os.environ.update(order["environment"])
+    os.environ.update(order["environment"], DBT_LOG_LEVEL_FILE="none")
     sys.path[0] = str(MESH)
     os.chdir(order["folder"])
     writing = None
     if order.get("written_by_another"):
-        writing = duckdb.connect(order["warehouse"])
+        writing = duckdb.connect(order["warehouse"], config={"threads": 1})
         writing.execute("begin")
         writing.execute(order["written_by_another"])
     done = dbtRunner().invoke(order["arguments"])
@@ -96,7 +97,11 @@ def do(order: dict[str, Any], output: str) -> int:
 
 
 def main() -> None:
-    """Do what the lines of standard input ask for, until it is closed."""
+    """Do what the lines of standard input ask for, until it is closed.
+
+    What a command makes is gone with its fork, so that no memory need be given back.
+    """
+    gc.disable()
     output = sys.argv[1]
     for line in sys.stdin:
         code = do(json.loads(line), output)

@@ -44,6 +44,8 @@ USES_PACKAGE = (
 )
 _IGNORED = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__", ".user.yml")
 _GAP = timedelta(seconds=2)
+IN_CLOUD = "/usr/src/app"
+"""Where dbt Cloud would have the projects; the folder of a history would differ from run to run."""
 
 
 class Dbt:
@@ -99,6 +101,8 @@ class Studio:
     dbt: Dbt
     stopped: dict[str, datetime] = field(default_factory=dict)
     """Raw tables as `warehouse.schema.table` whose loader stopped, and when."""
+    gone: set[str] = field(default_factory=set)
+    """Raw tables as `schema.table` that are no longer there."""
     loaded_until: dict[str, datetime] = field(default_factory=dict)
     generated_at: datetime = AS_OF
     """Up to when the tables that `loaded_until` does not name are loaded."""
@@ -126,7 +130,7 @@ class Studio:
     def load(self, project: str, tables: Sequence[str], now: datetime) -> None:
         """Let the loaders bring their tables up to a moment, those that stopped up to when they did."""
         statements = []
-        for table in tables:
+        for table in set(tables) - self.gone:
             name = f"{WAREHOUSES[project]}.{table}"
             until = min(now, self.stopped.get(name, now))
             by = (until - self.loaded_until.get(name, self.generated_at)).total_seconds()
@@ -157,6 +161,7 @@ class Studio:
     ) -> StepRecord:
         """Run one command as a step of a run and keep what it wrote, moved to the moment."""
         target = self.folder / project / "target"
+        published = (target / MANIFEST).read_bytes() if (target / MANIFEST).exists() else None
         for name in (MANIFEST, RESULTS, SOURCES):
             if not (command.startswith("dbt retry") and name == RESULTS):
                 (target / name).unlink(missing_ok=True)
@@ -168,10 +173,14 @@ class Studio:
         for name in (MANIFEST, RESULTS, SOURCES):
             path = target / name
             if path.exists() and not (name == RESULTS and _stamp(path) == before):
-                artifacts[name] = move_artifact(name, path.read_bytes(), now - began)
+                body = path.read_bytes().replace(str(self.folder).encode(), IN_CLOUD.encode())
+                artifacts[name] = move_artifact(name, body, now - began)
+        if published is not None and not (target / MANIFEST).exists():
+            (target / MANIFEST).write_bytes(published)  # other projects go on with what was published last
         return StepRecord(
             name=f"Invoke dbt with `{command}`", status=SUCCESS if succeeded else ERROR, started_at=now,
-            finished_at=now + (ended - began), command=command, artifacts=artifacts, log=output,
+            finished_at=now + (ended - began), command=command, artifacts=artifacts,
+            log=output.replace(str(self.folder), IN_CLOUD),
         )  # fmt: skip
 
     def run_job(
@@ -183,10 +192,14 @@ class Studio:
         *,
         tables: Sequence[str] = (),
         commands: Sequence[str] = (),
+        configured: Sequence[str] = (),
         circumstances: Circumstances | None = None,
         retrying: int | None = None,
     ) -> RunRecord:
-        """Run a job's commands one after the other, until one fails; a failed freshness check stops nothing."""
+        """Run a job's commands one after the other, until one fails; a failed freshness check stops nothing.
+
+        `configured` is what dbt Cloud shows as the job's commands, where `commands` are not all of them.
+        """
         chosen = tuple(commands or job.commands)
         started_at = created_at + timedelta(seconds=8)
         steps = list(cloud_steps(started_at))
@@ -201,7 +214,7 @@ class Studio:
                 break
         return RunRecord(
             job=job, run_id=run_id, status=steps[-1].status, created_at=created_at, revision=revision,
-            started_at=started_at, finished_at=now, steps=tuple(steps), job_commands=chosen,
+            started_at=started_at, finished_at=now, steps=tuple(steps), job_commands=tuple(configured or chosen),
             message=None if steps[-1].status == SUCCESS else f"dbt command failed: {steps[-1].command}",
             retrying_run_id=retrying,
         )  # fmt: skip
@@ -271,6 +284,14 @@ def copy_folder(source: Path, destination: Path) -> None:
     """Make one folder like another."""
     shutil.rmtree(destination, ignore_errors=True)
     shutil.copytree(source, destination, symlinks=True)
+
+
+def move_studio(folder: Path, made_at: Path) -> None:
+    """Let what dbt keeps of its last parse name the present folder; that it was made at has a path as long as it."""
+    old, new = str(made_at).encode(), str(folder).encode()
+    assert len(old) == len(new), "dbt writes down how long each text is"
+    for path in folder.glob("*/target/partial_parse.msgpack"):
+        path.write_bytes(path.read_bytes().replace(old, new))
 
 
 def _stamp(path: Path) -> int:

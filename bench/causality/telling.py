@@ -13,8 +13,12 @@ from headwater.model import account
 from headwater.model.account import AccountAddress
 from headwater.model.artifact import ArtifactState
 from headwater.model.run import Run, RunStatus, RunStep, Trigger
+from headwater.model.sync import SyncState
 from headwater.observatory.collecting import receive
+from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory
+from headwater.store.accounts import list_accounts
+from headwater.store.sync_states import save_sync_state
 
 ADDRESS = AccountAddress("https://cloud.example", ACCOUNT_ID)
 _CODES = {QUEUED: 1, RUNNING: 3, SUCCESS: 10, ERROR: 20, CANCELLED: 30}
@@ -23,7 +27,19 @@ _UPDATED = timedelta(seconds=1)
 
 def tell(observatory: Observatory, record: RunRecord) -> None:
     """Hand a run to Headwater's door for collected runs."""
-    receive(observatory, encode(collect(record)))
+    receive(observatory, encode(collect(record)), observatory.store.now())
+
+
+def tell_of_poll(observatory: Observatory) -> None:
+    """Let Headwater know that dbt Cloud was asked for new runs and had none but those it was told of.
+
+    A run that did not start is only missing once somebody asked for it.
+    """
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        (account_row,) = list_accounts(tx)
+        save_sync_state(tx, account_row.account_key, SyncState(last_attempt_at=now, last_success_at=now))
+    evaluate_account(observatory, account_row.account_key)
 
 
 def collect(record: RunRecord) -> CollectedRun:
@@ -48,11 +64,16 @@ def collect(record: RunRecord) -> CollectedRun:
     )  # fmt: skip
 
 
+def title_of(job: Job) -> str:
+    """Give the name of a job in dbt Cloud."""
+    return f"{job.project.capitalize()} {job.name}"
+
+
 def _job(job: Job, record: RunRecord) -> account.Job:
     is_ci = record.pull_request_id is not None
     return account.Job(
         job_id=job.job_id, project_id=PROJECT_IDS[job.project], environment_id=ENVIRONMENT_IDS[job.project],
-        name=f"{job.project.capitalize()} {job.name}", commands=record.job_commands or job.commands,
+        name=title_of(job), commands=record.job_commands or job.commands,
         cron=None if is_ci else job.cron, job_type="ci" if is_ci else "scheduled",
     )  # fmt: skip
 

@@ -1,8 +1,10 @@
 """What is true of every node, known from the faults that were made and from what dbt itself says it did.
 
 Nothing of Headwater is used here. A node is affected where it failed, was skipped, is not there in time, fails a test,
-or holds data that it would not hold without the fault: it was built, after the fault, from something that was wrong.
-Views hold no data of their own and are as good as what they read; so are exposures.
+or holds data that it would not hold without the fault: it was built, after the fault, from something that was wrong or
+old. Views hold no data of their own: who reads one reads what its parents hold, also where it could not be renewed,
+since a warehouse then keeps the view as it was. A table that another run wrote at the same time is new. Exposures are
+as good as what they read.
 """
 
 from __future__ import annotations
@@ -43,21 +45,36 @@ class Truth:
         self._not_built: set[str] = set()
         self._late: set[str] = set()
         self._failing: defaultdict[str, set[str]] = defaultdict(set)
+        self._seen_at: dict[str, str] = {}
+        self._good_at: dict[str, str] = {}
+        self._bad_since: dict[str, str] = {}
+        self.red: set[str] = set()
+        """All nodes and tests that have not been good since the fault, those that are good again too."""
 
     def see_run(self, record: RunRecord) -> None:
         """Take in a run that is over: each result as dbt finished it, then what it did not come to."""
         executed: set[str] = set()
         for step in record.steps:
-            for result in sorted(step.results(), key=_finished):
-                self._see_result(result["unique_id"], result["status"])
-                executed.add(result["unique_id"])
+            ended = step.finished_at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+            for at, result in sorted(((_finished(one, ended), one) for one in step.results()), key=_time):
+                name = result["unique_id"]
+                executed.add(name)
+                if result["status"] in _GOOD:
+                    self._good_at[name] = max(at, self._good_at.get(name, ""))
+                elif name not in self._not_built:
+                    self._bad_since[name] = step.started_at.replace(tzinfo=None).isoformat(timespec="microseconds")
+                if at >= self._seen_at.get(name, ""):
+                    self._seen_at[name] = at
+                    self._see_result(name, result["status"])
         if record.status != "success":
             self.see_missed(record.job, executed)
 
     def see_missed(self, job: Job, executed: Iterable[str] = ()) -> None:
         """Take in that a run did not come to what its job builds; counts for what no other job builds more often."""
         missed = self.built_by[job.key] - set(executed)
-        self._late |= {name for name in missed if self.main_job.get(name) == job.key}
+        late = {name for name in missed if self.main_job.get(name) == job.key}
+        self._late |= late
+        self.red |= late
 
     def affected(self) -> frozenset[str]:
         """Give the models, seeds, snapshots and exposures that are not as they would be without the faults."""
@@ -71,6 +88,10 @@ class Truth:
             if node["resource_type"] in UNIVERSE and node.get("config", {}).get("materialized") != "ephemeral"
         ]
 
+    def tests_of(self, names: Iterable[str]) -> set[str]:
+        """Give the tests that read some nodes."""
+        return {child for name in names for child in self.children[name] if child.startswith(_TESTS)}
+
     def downstream(self, names: Iterable[str]) -> set[str]:
         """Give all that is made from some nodes."""
         found, waiting = set(names), list(names)
@@ -82,6 +103,8 @@ class Truth:
 
     def _see_result(self, name: str, status: str) -> None:
         is_good = status in _GOOD
+        if not is_good:
+            self.red.add(name)
         if name.startswith(_TESTS):
             if status != "skipped":
                 for vouched in self._vouched(name):
@@ -101,19 +124,25 @@ class Truth:
 
     def _is_wrong_to_read(self, name: str) -> bool:
         """Whether somebody who reads it now gets something wrong or old."""
-        if name in self.wrong_sources or name in self._not_built:
+        if name in self.wrong_sources:
             return True
         node = self.nodes.get(name)
         if node is None or node["resource_type"] == "source":
             return False
-        if node.get("config", {}).get("materialized") in _THROUGH or node["resource_type"] == "exposure":
+        if node.get("config", {}).get("materialized") in _THROUGH:
             return name in self.wrong_code & self._holds_wrong or any(map(self._is_wrong_to_read, self.parents[name]))
-        return name in self._holds_wrong or name in self._late
+        return self._is_old(name) or name in self._holds_wrong or name in self._late
+
+    def _is_old(self, name: str) -> bool:
+        """Whether a table could not be built, and no other run wrote it at the same time or since."""
+        return name in self._not_built and self._good_at.get(name, "") < self._bad_since[name]
 
     def _is_affected(self, name: str) -> bool:
         if self.nodes[name]["resource_type"] == "exposure":
-            return any(self._is_affected(parent) for parent in self.parents[name] if parent in self.nodes)
-        return name in self._late or bool(self._failing[name]) or self._is_wrong_to_read(name)
+            read = [parent for parent in self.parents[name] if parent in self.nodes]
+            return any(self._failing[parent] or self._is_wrong_to_read(parent) for parent in read)
+        is_red = name in self._not_built or name in self._late or bool(self._failing[name])
+        return is_red or self._is_wrong_to_read(name)
 
     def _find_main_jobs(self) -> dict[str, str]:
         """Give for each node the job that builds it most often."""
@@ -133,6 +162,10 @@ def _built(record: RunRecord) -> frozenset[str]:
     )
 
 
-def _finished(result: Mapping[str, Any]) -> str:
-    """Order results by when they were over; skipped ones come last, since nothing reads them."""
-    return max((timing["completed_at"] or "" for timing in result.get("timing", ())), default="~")
+def _finished(result: Mapping[str, Any], ended: str) -> str:
+    """Give when a result was over; what dbt did not begin, such as skipped nodes, at the end of the step."""
+    return max((timing["completed_at"] for timing in result.get("timing", ()) if timing["completed_at"]), default=ended)
+
+
+def _time(result: tuple[str, Mapping[str, Any]]) -> str:
+    return result[0]

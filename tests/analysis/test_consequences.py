@@ -98,6 +98,18 @@ def test_a_view_and_an_exposure_show_at_once_what_is_below_them() -> None:
     assert found == {"p": FAILED, "v": READS, "x": READS}
 
 
+def test_a_view_that_could_not_be_renewed_does_its_readers_no_harm() -> None:
+    """It failed, or was skipped for another's failure; who reads it then gets what its parents hold, good or bad."""
+    parents = {"p": [], "v": ["p"], "w": ["v"], "t": ["w"], "x": ["w"]}
+    history = {"v": [(2, "success"), (5, "error")], "w": [(2, "success"), (5, "skipped")], "t": [(8, "success")]}
+
+    found = affected(parents, history, {"v": (5, FAILED)}, views=["v", "w"], described=["x"])
+    old = affected(parents, history, {"p": (5, NOT_REBUILT)}, views=["v", "w"], described=["x"])
+
+    assert found == {"v": FAILED, "w": SKIPPED}
+    assert old == {"p": NOT_REBUILT, "v": FAILED, "w": SKIPPED, "t": BUILT, "x": READS}
+
+
 def test_what_a_run_did_not_come_to_suffers_until_it_is_built() -> None:
     """Not rebuilt since a run that ended before it; built since then by another one, it is well."""
     history = {"p": [(1, "success")], "d": [(1, "success"), (7, "success")]}

@@ -21,6 +21,11 @@ MESSAGES = (
     (FailureKind.PERMISSION, "Database Error in model orders\n  permission denied for schema raw"),
     (FailureKind.PERMISSION, "003001 (42501): SQL access control error: Insufficient privileges to operate on schema"),
     (FailureKind.PERMISSION, "Access Denied: Table shop:raw.orders: User does not have permission to query table"),
+    (
+        FailureKind.PERMISSION,
+        'Cannot execute statement of type "CREATE" on database "fernhill" attached in read-only mode!',
+    ),
+    (FailureKind.PERMISSION, "Database Error\n  cannot execute CREATE TABLE in a read-only transaction"),
     (FailureKind.QUOTA, "Quota exceeded: Your project exceeded quota for concurrent queries"),
     (FailureKind.QUOTA, "Warehouse 'TRANSFORM' cannot be resumed because resource monitor 'M' has exceeded its quota."),
     (FailureKind.TIMEOUT, "000630 (57014): Statement reached its statement or warehouse timeout of 3,600 second(s)"),

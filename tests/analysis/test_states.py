@@ -143,7 +143,8 @@ def test_why_a_node_is_late_is_told_from_its_job(
 
     assert judgement.state is NodeState.LATE
     assert late.job is not None
-    assert explain_missed(judgement, late.job).kind is kind
+    cause = explain_missed(judgement, late.job)
+    assert (cause.kind, cause.about) == (kind, late.job.name if kind is CauseKind.RUN_NOT_STARTED else None)
 
 
 def test_what_a_step_logged_is_the_evidence() -> None:

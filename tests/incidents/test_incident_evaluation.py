@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -122,6 +122,28 @@ def test_one_cause_is_opened_once_and_resolved_by_itself(store: Store) -> None:
     evaluate(store, key, judge)
 
     assert during == [("open", ["opened"])]
+    assert listed(store, key) == [("resolved", ["opened", "resolved"])]
+
+
+def test_what_another_projects_node_makes_fail_is_its_incident(store: Store) -> None:
+    """Two projects fail by one node: one incident, in its environment; both are judged while it goes on."""
+    key, judge = new_account(store), Told()
+    evaluate(store, key, judge)
+    reached = NodeAddress(key, 1, 2, "model.finance.ledger")
+    judge.findings = (replace(failure(), home=NodeAddress(key, 7, 8, "model.shop.m1"), affected=frozenset({reached})),)
+    store_run(store, key, 1, "error")
+    evaluate(store, key, judge)
+    store_run(store, key, 2, "success", environment_id=8)
+    judge.asked.clear()
+    evaluate(store, key, judge)
+
+    with store.read() as tx:
+        (incident,) = list_incidents(tx, IncidentFilter())
+    assert (incident.project_id, incident.environment_id) == (7, 8)
+    assert Scope(key, 1, 2) in judge.asked
+    judge.findings = ()
+    store_run(store, key, 3, "success")
+    evaluate(store, key, judge)
     assert listed(store, key) == [("resolved", ["opened", "resolved"])]
 
 

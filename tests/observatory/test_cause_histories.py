@@ -15,7 +15,7 @@ from dbt_places import NOW, make_table, open_places, save_place
 from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
 from headwater.model.node import ArtifactMetadata, Manifest, Node
-from headwater.model.run import Run, RunStatus, Way
+from headwater.model.run import Run, RunStatus, RunStep, Way
 from headwater.observatory.holder import Observatory
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import get_run
@@ -178,16 +178,175 @@ def test_a_variable_that_dbt_was_given(history: History) -> None:
 
 def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) -> None:
     """The job that stages was cancelled; the orders were built on what was there, well by themselves."""
-    manifest = history.manifest(*shop())
-    history.run(1, 9, manifest, {STAGED: "success"}, job=1)
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    history.run(1, 9, manifest, {STAGED: "success", mail.unique_id: "no-op"}, job=1)
     history.run(2, 8, manifest, {ORDERS: "success"}, job=2)
     history.run(3, 7, None, {}, job=1, status="cancelled")
     history.run(4, 6, manifest, {ORDERS: "success"}, job=2)
 
+    for asked in ("fct_orders", mail.unique_id):
+        verdict = history.ask(asked)
+        assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
+
+
+def test_who_reads_a_view_that_could_not_be_renewed_is_well(history: History) -> None:
+    """The warehouse keeps the view as it was: what another job builds from it later has the newest data."""
+
+    def nodes(code: str) -> tuple[Node, ...]:
+        return table(RAW, ""), table(STAGED, code, RAW, materialized="view"), table(ORDERS, "select 1", STAGED)
+
+    old, new = history.manifest(*nodes("select amount from raw")), history.manifest(*nodes("selct amount from raw"))
+    history.run(1, 9, old, WELL)
+    history.run(2, 7, new, {STAGED: "error"}, message="Parser Error: syntax error")
+    history.run(3, 6, new, {ORDERS: "success"}, job=2)
+
+    assert history.ask("fct_orders").state == "healthy"
+    assert [one.unique_id for one in history.ask("stg_orders").consequences.affected] == [STAGED]
+
+
+def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(history: History) -> None:
+    """A job builds all and tests afterwards: what was made of the table before its test spoke is not well."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    manifest = history.manifest(*shop(), test)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {**WELL, test.unique_id: "fail"})
+
     verdict = history.ask("fct_orders")
 
-    assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
-    assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
+    assert verdict.state == "warned"
+    assert verdict.causes[0].kind == "data_changed"
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED, ORDERS}
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
+
+
+def test_a_source_has_a_column_that_a_model_of_the_run_read(history: History) -> None:
+    """A column is missing; the staging model read it from the source in the same run: the model between dropped it."""
+
+    def nodes(dropped: str) -> tuple[Node, ...]:
+        daily = table("model.shop.daily", f"select {dropped} from stg where amount > 0", STAGED)
+        return (*shop()[:2], daily, table(ORDERS, "select amount from daily", daily.unique_id))
+
+    well = {STAGED: "success", "model.shop.daily": "success", ORDERS: "success"}
+    old, new = history.manifest(*nodes("*")), history.manifest(*nodes("* exclude (amount)"))
+    history.run(1, 9, old, well)
+    history.run(2, 6, new, {**well, ORDERS: "error"}, message=MISSING)
+
+    assert history.first("fct_orders") == ("upstream_code_changed", "model.shop.daily", None)
+    assert RAW not in {cause.unique_id for cause in history.ask("fct_orders").causes if cause.confidence > 0.8}
+
+
+def test_values_that_a_reader_cannot_work_with_are_read_by_others_too(history: History) -> None:
+    """A changed model makes one reader fail on its values; another one that was built from it is not well either."""
+
+    def nodes(code: str) -> tuple[Node, ...]:
+        return (*shop(staged=code), table("model.shop.copy", "select * from stg", STAGED))
+
+    old, new = history.manifest(*nodes("select amount from raw")), history.manifest(*nodes("select 'x' from raw"))
+    history.run(1, 9, old, {**WELL, "model.shop.copy": "success"})
+    history.run(2, 6, new, {STAGED: "success", "model.shop.copy": "success", ORDERS: "error"},
+                message="Conversion Error: Could not convert string")  # fmt: skip
+
+    affected = history.ask("fct_orders").consequences.affected
+
+    assert {one.unique_id for one in affected} == {STAGED, "model.shop.copy", ORDERS}
+    for asked in (STAGED, "model.shop.copy"):
+        assert history.ask(asked).state == "warned"
+        assert history.first(asked) == ("upstream_code_changed", STAGED, None)
+    assert history.ask(STAGED, at=NOW - timedelta(hours=8)).state == "healthy"
+
+
+def test_a_test_that_fails_by_another_speaks_against_its_own_table(history: History) -> None:
+    """The keys of one table are gone, so that a test of another one that compares them fails too: both suffer.
+
+    The other one's data are as they were, and so is what is made from it.
+    """
+    other = table("source.shop.raw.other", "")
+    copy = table("model.shop.copy", "select 1", other.unique_id)
+    tests = [
+        Node(unique_id="test.shop.there", resource_type="test", name="there", parents=(STAGED,), version=b"t"),
+        Node(unique_id="test.shop.both", resource_type="test", name="both", parents=(copy.unique_id, STAGED),
+             version=b"t"),
+    ]  # fmt: skip
+    below = table("model.shop.below", "select 1", copy.unique_id)
+    manifest = history.manifest(table(RAW, ""), other, copy, shop()[1], below, *tests)
+    built = {STAGED: "success", copy.unique_id: "success", below.unique_id: "success"}
+    history.run(1, 9, manifest, {**built, "test.shop.there": "pass", "test.shop.both": "pass"})
+    history.run(2, 6, manifest, {**built, "test.shop.there": "fail", "test.shop.both": "fail"})
+
+    affected = history.ask(STAGED).consequences.affected
+
+    assert {one.unique_id for one in affected} == {STAGED, copy.unique_id}
+
+
+def test_a_table_that_another_run_wrote_meanwhile_is_new(history: History) -> None:
+    """A run could not write the table, since another one was writing it: who reads it gets new data all the same."""
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    history.run(1, 9, manifest, WELL)
+    history.run(2, 6, manifest, {mail.unique_id: "no-op", STAGED: "error"}, message="tuple concurrently updated")
+    history.run(3, 6, manifest, {STAGED: "success"}, job=2, seconds=90)
+    history.run(4, 5, manifest, {ORDERS: "success"}, job=3)
+
+    verdict = history.ask(STAGED)
+
+    assert (verdict.state, verdict.causes[0].kind) == ("failed", "concurrent_runs")
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED}
+    assert history.ask("fct_orders").state == history.ask(mail.unique_id).state == "healthy"
+
+
+def test_what_keeps_dbt_from_beginning_keeps_every_job_from_it(history: History) -> None:
+    """Two jobs of one environment could not clone the repository: what either builds waits by the same cause."""
+    manifest = history.manifest(*shop())
+    history.run(1, 9, manifest, {STAGED: "success"}, job=1)
+    history.run(2, 8, manifest, {ORDERS: "success"}, job=2)
+    log = "fatal: could not read from remote repository"
+    at = NOW - timedelta(hours=6)
+    step = RunStep(index=1, name="Clone", status=RunStatus.ERROR, started_at=at, finished_at=at, log=log)
+    history.run(3, 6, None, {}, job=1, status="error", steps=(step,))
+    history.run(4, 5, None, {}, job=2, status="error", steps=(step,))
+
+    for asked in (STAGED, ORDERS):
+        verdict = history.ask(asked)
+        assert (verdict.state, verdict.causes[0].kind) == ("late", "run_failed_before_dbt")
+        assert {one.unique_id for one in verdict.consequences.affected} == {STAGED, ORDERS}
+
+
+def test_a_warning_is_explained_where_it_is_new(history: History) -> None:
+    """A test that passed until the code changed says why it warns; one that has always warned says nothing."""
+    tests = [
+        Node(unique_id=f"test.shop.{name}", resource_type="test", name=name, parents=(ORDERS,), version=b"t")
+        for name in ("new", "old")
+    ]
+    old, new = history.manifest(*shop(), *tests), history.manifest(*shop(orders="select 0 as amount"), *tests)
+    history.run(1, 9, old, {**WELL, "test.shop.new": "pass", "test.shop.old": "warn"}, status="success")
+    assert not history.ask("fct_orders").causes
+    history.run(2, 6, new, {**WELL, "test.shop.new": "warn", "test.shop.old": "warn"}, status="success")
+
+    verdict = history.ask("fct_orders")
+
+    assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].unique_id) == (
+        "warned", "upstream_code_changed", ORDERS,
+    )  # fmt: skip
+    assert not verdict.consequences.affected
+
+
+def test_what_another_job_builds_more_often_does_not_wait_for_this_one(history: History) -> None:
+    """The nightly run was cancelled; the orders, which are built every hour, are not late by that."""
+    manifest = history.manifest(*shop())
+    history.run(1, 30, manifest, WELL, job=1)
+    for place in range(3):
+        history.run(2 + place, 29 - place, manifest, {ORDERS: "success"}, job=2)
+    history.run(9, 6, None, {}, job=1, status="cancelled")
+
+    verdict = history.ask("stg_orders")
+
+    assert (verdict.state, verdict.causes[0].run_id) == ("late", 9)
+    assert {one.unique_id for one in verdict.consequences.affected} == {STAGED}
+    assert history.ask("fct_orders").state == "healthy"
 
 
 def test_code_of_the_project_that_owns_what_is_imported(history: History) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from headwater.model.consequence import Affected, Origin, Suffering
 from headwater.model.lineage import NodeAddress
@@ -18,7 +19,8 @@ OutcomeAt = Callable[[NodeAddress, datetime], Outcome | None]
 class Reach:
     """What lies below a fault. `parents` has for each node its direct parents, ephemeral models passed through.
 
-    `views` show at any time what their parents hold then, as all that is `described` does (exposures, metrics);
+    `views` show at any time what their parents hold then, as all that is `described` does (exposures, metrics), also
+    where they could not be renewed: the warehouse keeps them as they were;
     `elsewhere` are nodes whose own newest failure another fault explains.
     """
 
@@ -39,6 +41,18 @@ class Harm:
     read: NodeAddress | None = None
 
 
+class _Question(NamedTuple):
+    """What a node suffers at a moment; `is_read` asks what somebody gets who reads it then."""
+
+    address: NodeAddress
+    moment: datetime
+    is_read: bool = False
+
+
+_NOT_RENEWED = frozenset({Suffering.FAILED, Suffering.SKIPPED, Suffering.NOT_REBUILT})
+"""What a view may suffer that does no harm to its readers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tracing:
     """Follows a fault down. The questions it asks of the past are remembered, so that each is asked once."""
@@ -46,58 +60,67 @@ class Tracing:
     reach: Reach
     origins: Mapping[NodeAddress, Origin]
     outcome_at: OutcomeAt
-    _known: dict[tuple[NodeAddress, datetime], Harm | None] = field(default_factory=dict)
+    _known: dict[_Question, Harm | None] = field(default_factory=dict)
 
     def harm(self, address: NodeAddress, moment: datetime) -> Harm | None:
         """Tell what a node suffers from the fault at a moment; None where it does not.
 
         Walks up without recursion, so that deep lineages and circles end: what is asked of itself is no harm.
         """
-        asked = (address, moment)
+        asked = _Question(address, moment)
         waiting = [asked]
-        open_questions: set[tuple[NodeAddress, datetime]] = set()
+        open_questions: set[_Question] = set()
         while waiting:
             question = waiting[-1]
             if question in self._known:
                 waiting.pop()
                 continue
             needed = [
-                other
-                for other in self._questions(*question)
-                if other not in self._known and other not in open_questions
+                other for other in self._questions(question) if other not in self._known and other not in open_questions
             ]
             if needed and question not in open_questions:
                 open_questions.add(question)
                 waiting += needed
                 continue
             waiting.pop()
-            self._known[question] = self._decide(*question)
+            self._known[question] = self._decide(question)
         return self._known[asked]
 
-    def _questions(self, address: NodeAddress, moment: datetime) -> list[tuple[NodeAddress, datetime]]:
-        """Give what has to be known of the parents, each at the time at which they were read."""
-        if self._by_itself(address, moment) is not None:
-            return []
-        read_at = self._read_at(address, moment)
-        return [] if read_at is None else [(parent, read_at) for parent in self.reach.parents.get(address, ())]
+    def _questions(self, asked: _Question) -> list[_Question]:
+        """Give what has to be known of the parents, each at the time at which they were read.
 
-    def _decide(self, address: NodeAddress, moment: datetime) -> Harm | None:
-        own = self._by_itself(address, moment)
+        What could not be built suffers with its parents, whatever their readers get.
+        """
+        if self._by_itself(asked) is not None:
+            return []
+        read_at = self._read_at(asked)
+        if read_at is None:
+            return []
+        outcome = self.outcome_at(asked.address, asked.moment)
+        is_read = outcome is None or outcome.is_good or self._shows_now(asked)
+        return [_Question(parent, read_at, is_read) for parent in self.reach.parents.get(asked.address, ())]
+
+    def _decide(self, asked: _Question) -> Harm | None:
+        own = self._by_itself(asked)
         if own is not None:
             return own
-        outcome = self.outcome_at(address, moment)
-        for parent, read_at in self._questions(address, moment):
-            above = self._known.get((parent, read_at))
+        outcome = self.outcome_at(asked.address, asked.moment)
+        for question in self._questions(asked):
+            above = self._known.get(question)
             if above is not None:
                 run_id, at = (outcome.run_id, outcome.at) if outcome is not None else (None, None)
-                return Harm(self._name(address, outcome), above.since, run_id, at, parent)
+                return Harm(self._name(asked.address, outcome), above.since, run_id, at, question.address)
         return None
 
-    def _by_itself(self, address: NodeAddress, moment: datetime) -> Harm | None:
-        origin = self.origins.get(address)
-        if origin is None or moment < origin.since:
+    def _by_itself(self, asked: _Question) -> Harm | None:
+        origin = self.origins.get(asked.address)
+        if origin is None or asked.moment < origin.since:
             return None
-        outcome = self.outcome_at(address, moment)
+        if asked.is_read and not origin.is_passed_on:
+            return None
+        if self._shows_now(asked) and origin.suffers in _NOT_RENEWED:
+            return None
+        outcome = self.outcome_at(asked.address, asked.moment)
         if origin.suffers is Suffering.NOT_REBUILT and outcome is not None and outcome.at >= origin.since:
             return None
         is_shown = outcome is not None and origin.suffers is not Suffering.NOT_REBUILT
@@ -108,12 +131,20 @@ class Tracing:
             outcome.at if outcome is not None else None,
         )
 
-    def _read_at(self, address: NodeAddress, moment: datetime) -> datetime | None:
+    def _shows_now(self, asked: _Question) -> bool:
+        return asked.is_read and asked.address in self.reach.views
+
+    def _read_at(self, asked: _Question) -> datetime | None:
         """Give when a node that held something at a moment had read its parents; None where it never did."""
+        address, moment, _ = asked
         if address in self.reach.described:
             return moment
         outcome = self.outcome_at(address, moment)
-        if outcome is None or (outcome.is_failed and address in self.reach.elsewhere):
+        if outcome is None:
+            return None
+        if self._shows_now(asked):
+            return moment
+        if outcome.is_failed and address in self.reach.elsewhere:
             return None
         return moment if outcome.is_good and address in self.reach.views else outcome.at
 

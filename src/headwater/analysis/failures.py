@@ -40,6 +40,9 @@ class FailureKind(StrEnum):
         return self in _TROUBLE
 
 
+OF_VALUES = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
+"""What says that a node's code cannot work with values that it reads."""
+
 _TROUBLE = frozenset({
     FailureKind.CREDENTIALS, FailureKind.PERMISSION, FailureKind.QUOTA, FailureKind.TIMEOUT, FailureKind.LOCK,
     FailureKind.OUT_OF_MEMORY, FailureKind.NETWORK,
@@ -128,6 +131,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "insufficient_permissions", "accessdenied", "lacks? (the )?.{0,40}privilege", "must be owner of",
         "user does not have", "permission was denied", "403 forbidden", "insufficient privilege",
         "cannot (select|insert|create|drop) .{0,200}(permission|privilege)", "permission_denied",
+        "read-?only (mode|transaction|database|connection)", "(is|opened|attached) (in )?read-?only",
     ),
     FailureKind.MISSING_COLUMN: (
         r"column .{1,200} (does not exist|not found|cannot be resolved)", "invalid identifier", "unrecognized name",
@@ -151,7 +155,7 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "numeric value .{0,120} is not recognized", "invalid input syntax for", "cast_invalid_input",
         "no function matches", "no matching signature", "type mismatch", "operator does not exist", "out of range",
         "date/time field value", "division by zero", "overflow", "cannot be cast", "failed to cast",
-        "datatype mismatch",
+        "datatype mismatch", "cannot (compare|mix) values of type", "explicit (type )?cast",
     ),
     FailureKind.PARSE: (
         "parsing error", "yaml", "invalid (models|sources|seeds) config", "not a valid",

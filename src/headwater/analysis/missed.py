@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from headwater.analysis.failures import FailureKind, classify_failure, find_variable, first_line
 from headwater.analysis.lateness import JobFacts
 from headwater.analysis.states import Judgement
-from headwater.model.run import Run, RunStatus
+from headwater.model.run import Run, RunStatus, RunStep
 from headwater.model.verdict import Cause, CauseKind
 
 _ERROR_LINES = ("error", "fatal:", "failed", "exception")
@@ -25,6 +26,7 @@ def explain_missed(judgement: Judgement, job: JobFacts) -> Cause:
             confidence=0.9,
             since=judgement.since,
             run_id=job.runs[0].run_id if job.runs else None,
+            about=job.name,
             evidence=(judgement.reason, _newest(job)),
         )
     run, since = judgement.runs[0], judgement.since
@@ -61,6 +63,17 @@ def _failed_early(run: Run, job: JobFacts, since: datetime | None) -> Cause:
         evidence=(said, line) if line else (said,),
         about=_about(kind, told),
     )
+
+
+def is_early_failure(steps: Sequence[RunStep], cause: Cause) -> bool:
+    """Tell whether a run with these steps failed before dbt built anything, by what a cause tells of another run."""
+    step = next((step for step in steps if step.status is RunStatus.ERROR), None)
+    if step is None:
+        return False
+    kind = classify_failure(step.log)
+    if cause.kind is CauseKind.WAREHOUSE_TROUBLE:
+        return kind.is_warehouse_trouble
+    return not kind.is_warehouse_trouble and _about(kind, step.log) == cause.about
 
 
 def _about(kind: FailureKind, told: str | None) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from headwater.analysis.causes.failure import ADDED, CODE, COLUMNS, CONFIGURATION, EDGES, REMOVED, Difference
 from headwater.analysis.changes import compare, compare_nodes, find_users
-from headwater.model.code import meaning_of, words_of
+from headwater.model.code import count_words, meaning_of
 from headwater.model.node import Macro, Node
 
 _OF_PEOPLE = frozenset({"meta", "tags", "docs", "description", "group", "access", "persist_docs"})
@@ -34,7 +34,7 @@ def find_substance(compared: Compared, wanted: frozenset[str], project: str | No
     aspects |= dict.fromkeys(new.keys() - old.keys(), frozenset({ADDED}))
     aspects |= dict.fromkeys(old.keys() - new.keys(), frozenset({REMOVED}))
     words = {
-        unique_id: (words_of(old[unique_id].raw_code), words_of(new[unique_id].raw_code))
+        unique_id: (count_words(old[unique_id].raw_code), count_words(new[unique_id].raw_code))
         for unique_id in old.keys() & new.keys()
     }
     changed, removed = _changed_macros(compared)
@@ -42,8 +42,12 @@ def find_substance(compared: Compared, wanted: frozenset[str], project: str | No
         aspects={unique_id: found for unique_id, found in aspects.items() if found},
         macros=_users(compared, changed),
         macros_removed=removed,
-        lost={unique_id: before - after for unique_id, (before, after) in words.items()},
-        gained={unique_id: after - before for unique_id, (before, after) in words.items()},
+        lost={unique_id: frozenset(before.keys() - after.keys()) for unique_id, (before, after) in words.items()},
+        gained={unique_id: frozenset(after.keys() - before.keys()) for unique_id, (before, after) in words.items()},
+        touched={
+            unique_id: frozenset(word for word in before.keys() | after.keys() if before[word] != after[word])
+            for unique_id, (before, after) in words.items()
+        },
         settings={unique_id: list_settings(old[unique_id], new[unique_id]) for unique_id in old.keys() & new.keys()},
         project=project,
     )
@@ -87,6 +91,7 @@ def merge_differences(found: Iterable[Difference]) -> Difference:
             macros_removed=merged.macros_removed | one.macros_removed,
             lost=_union(merged.lost, one.lost),
             gained=_union(merged.gained, one.gained),
+            touched=_union(merged.touched, one.touched),
             settings={**merged.settings, **one.settings},
             project=merged.project or one.project,
         )

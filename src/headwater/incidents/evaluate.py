@@ -29,6 +29,7 @@ from headwater.model.incident import (
     open_incident,
     settle,
 )
+from headwater.model.lineage import NodeAddress
 from headwater.store.accounts import raise_revision
 from headwater.store.database import Store
 from headwater.store.incidents import (
@@ -93,10 +94,11 @@ def _evaluate(store: Store, account_key: int, judge: Judge) -> tuple[Incident, .
             return ()
         jobs = read_jobs(tx, account_key, now)
         late = [job for job in jobs if is_in_trouble(job)]
-        judged = [
-            _judge(tx, judge, scope, [job.facts for job in late if job.scope == scope], now)
+        findings = {
+            scope: judge.find(tx, scope, [job.facts for job in late if job.scope == scope], now)
             for scope in _list_scopes(tx, account_key, before, touched, {job.scope for job in late}, now)
-        ]
+        }
+        judged = [_judge(tx, judge, scope, found, now) for scope, found in _bring_home(findings).items()]
         moments = (find_late_at(job.facts, job.told_at or now) for job in jobs)
         due_at = min((moment for moment in moments if moment is not None), default=None)
     return _write(store, account_key, judged, before, IncidentMark(revision=revision, evaluated_at=now, due_at=due_at))
@@ -114,17 +116,24 @@ def _list_scopes(
     if mark.evaluated_at is None:
         wanted |= {place.scope for place in list_places(tx, (account_key,))}
     elif touched or _is_due(mark, now):
-        wanted |= {_scope(one) for one in list_standing(tx, account_key, mark.evaluated_at) if not one.is_resolved}
+        going_on = [one for one in list_standing(tx, account_key, mark.evaluated_at) if not one.is_resolved]
+        wanted |= {_scope(one) for one in going_on}
+        wanted |= {_scope_of(address) for one in going_on for address in one.affected}
     kinds = {one.environment_id: one.kind for one in list_environments(tx, account_key)} if wanted else {}
-    return sorted(
-        (scope for scope in wanted if kinds.get(scope.environment_id) != _DEVELOPMENT),
-        key=lambda scope: (scope.project_id, scope.environment_id),
-    )
+    return sorted((scope for scope in wanted if kinds.get(scope.environment_id) != _DEVELOPMENT), key=_placed)
 
 
-def _judge(tx: Connection, judge: Judge, scope: Scope, late: Sequence[JobFacts], now: datetime) -> Judged:
+def _bring_home(findings: Mapping[Scope, tuple[Finding, ...]]) -> dict[Scope, tuple[Finding, ...]]:
+    """Put what was found to the environment in which its cause lies; one that was judged may be left with nothing."""
+    homes: dict[Scope, list[Finding]] = {scope: [] for scope in findings}
+    for scope, found in findings.items():
+        for one in found:
+            homes.setdefault(scope if one.home is None else _scope_of(one.home), []).append(one)
+    return {scope: tuple(homes[scope]) for scope in sorted(homes, key=_placed)}
+
+
+def _judge(tx: Connection, judge: Judge, scope: Scope, findings: tuple[Finding, ...], now: datetime) -> Judged:
     standing = [one for one in list_standing(tx, scope.account_key, now - REOPEN_WITHIN) if _scope(one) == scope]
-    findings = judge.find(tx, scope, late, now)
     found = {found.key for found in group_findings(findings, standing)}
     gone = [incident for incident in standing if not incident.is_resolved and incident.key not in found]
     return Judged(
@@ -177,3 +186,11 @@ def move_incidents(judged: Judged, standing: Sequence[Incident], numbers: Iterat
 
 def _scope(incident: Incident) -> Scope:
     return Scope(incident.account_key, incident.project_id, incident.environment_id)
+
+
+def _scope_of(address: NodeAddress) -> Scope:
+    return Scope(address.account_key, address.project_id, address.environment_id)
+
+
+def _placed(scope: Scope) -> tuple[int, int]:
+    return scope.project_id, scope.environment_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 
 _TOKENS = re.compile(
     r"""(?P<string>'(?:[^'\\]|\\.|'')*(?:'|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z)|`[^`]*(?:`|\Z))"""
@@ -29,8 +30,13 @@ def meaning_of(code: str | None, language: str | None = "sql") -> tuple[str, ...
 
 def words_of(code: str | None) -> frozenset[str]:
     """Give the names in code, in lower case: its words, and what stands in quotes."""
+    return frozenset(count_words(code))
+
+
+def count_words(code: str | None) -> Counter[str]:
+    """Count how often code has each name."""
     found = (token.strip("'\"`").lower() for token in meaning_of(code))
-    return frozenset(word for word in found if word.replace("_", "").replace("$", "").isalnum())
+    return Counter(word for word in found if word.replace("_", "").replace("$", "").isalnum())
 
 
 def _python(code: str) -> tuple[str, ...]:

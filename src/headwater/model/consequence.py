@@ -23,12 +23,16 @@ class Suffering(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a fault comes to light: a node that is bad by itself from a time on, and what it suffers."""
+    """Where a fault comes to light: a node that is bad by itself from a time on, and what it suffers.
+
+    Its readers get it, too, unless it is not passed on: its data are as they should be.
+    """
 
     address: NodeAddress
     since: datetime
     suffers: Suffering
     run_id: int | None = None
+    is_passed_on: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

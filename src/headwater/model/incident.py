@@ -1,6 +1,7 @@
 """An incident: what lasts of findings with one cause; how it opens, moves, is resolved and comes back.
 
-Everything here is pure. One incident stands for one cause in one environment, whatever number of symptoms it has.
+Everything here is pure. One incident stands for one cause in one environment, whatever number of symptoms it has, and
+where they are: what another project's node makes fail belongs to that one's environment.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Finding:
 
     `root` is the unique_id where it began, or `job:ID` of a job that did not come; `causes` the likeliest first;
     `began_at` since when it is so, `seen_at` when it happened last. `affected` are the nodes that suffer from it.
-    `is_over` where the root is well again, and only what it reached is not rebuilt.
+    `is_over` where the root is well again, and only what it reached is not rebuilt. `home` is a node of the project and
+    environment in which the cause lies, where that is another one than the failure's.
     """
 
     root: str
@@ -74,6 +76,7 @@ class Finding:
     more_roots: frozenset[str] = frozenset()
     job_id: int | None = None
     is_over: bool = False
+    home: NodeAddress | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:

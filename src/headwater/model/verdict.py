@@ -62,8 +62,8 @@ class Cause:
     """What explains a bad state: its kind, its subject, since when, how sure (0 to 1), and sentences that show it.
 
     The subject is a node or a run; a cause that lies in a run (git, the queue, the warehouse) has no node. `about`
-    names what neither is: a package, a variable, the kind of warehouse trouble, what failed before dbt. `failed` is
-    the node whose failure it explains.
+    names what neither is: a package, a variable, the job that did not start, the kind of warehouse trouble, what failed
+    before dbt. `failed` is the node whose failure it explains.
     """
 
     kind: CauseKind
@@ -91,7 +91,8 @@ class Verdict:
     """The state of a node at a moment, since when, when it was last good, and the causes, most likely first.
 
     `reason` says in a sentence what the state is read from; `path` leads from the node to its likeliest cause;
-    `past` says of what is well again how it was bad and what repaired it.
+    `past` says of what is well again how it was bad and what repaired it. What `is_passed_on` is in the data, so that
+    what is built from the node has it too.
     """
 
     unique_id: str
@@ -102,3 +103,4 @@ class Verdict:
     causes: tuple[Cause, ...] = ()
     path: tuple[Step, ...] = ()
     past: str | None = None
+    is_passed_on: bool = False

@@ -8,12 +8,12 @@ from datetime import datetime
 from headwater.model.node import short_name
 from headwater.model.verdict import Cause, CauseKind, Step
 
-_NAMED = frozenset({CauseKind.PACKAGE_CHANGED, CauseKind.VARIABLE_CHANGED})
+_NAMED = frozenset({CauseKind.PACKAGE_CHANGED, CauseKind.VARIABLE_CHANGED, CauseKind.RUN_NOT_STARTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseSummary:
-    """A cause: its subject is a node, a package, a variable, else the run; confidence is from 0 to 1."""
+    """A cause; its subject: a node, package, variable, job not started, else the run; confidence from 0 to 1."""
 
     kind: str
     subject: str

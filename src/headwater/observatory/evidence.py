@@ -28,26 +28,29 @@ _RUNS_OF_JOB = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """The nodes of one environment by unique_id, their parents, and the tests that read each."""
+    """The nodes of one environment by unique_id, their parents, the tests that read each, and what else reads it."""
 
     scope: Scope
     nodes: Mapping[str, LineageRow]
     parents: Mapping[str, tuple[str, ...]]
     readers: Mapping[str, tuple[str, ...]]
+    children: Mapping[str, tuple[str, ...]]
 
 
 def graph_of(held: Held) -> Graph:
     """Give the graph that held in a place."""
     readers: defaultdict[str, list[str]] = defaultdict(list)
+    children: defaultdict[str, list[str]] = defaultdict(list)
     for row in held.rows.values():
-        if row.resource_type in TESTS:
-            for parent in row.parents:
-                readers[parent].append(row.unique_id)
+        reading = readers if row.resource_type in TESTS else children
+        for parent in row.parents:
+            reading[parent].append(row.unique_id)
     return Graph(
         scope=held.place.scope,
         nodes=held.rows,
         parents={unique_id: row.parents for unique_id, row in held.rows.items()},
         readers={unique_id: tuple(tests) for unique_id, tests in readers.items()},
+        children={unique_id: tuple(names) for unique_id, names in children.items()},
     )
 
 

@@ -17,7 +17,7 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
 from headwater.model.verdict import Cause, CauseKind, NodeState
-from headwater.observatory.evidence import Graph
+from headwater.observatory.evidence import Graph, read_history
 from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.lineage import Estate
 from headwater.store.outcome_queries import list_bad_outcomes, list_run_invocation_keys
@@ -56,6 +56,23 @@ def explain_build(inquiry: Inquiry, build: Outcome, before: Outcome) -> list[Cau
     """Explain a good build that is unlike the one before."""
     failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, build, {}, good=before)
     return list(explain_anomaly(failure))
+
+
+def explain_warning(inquiry: Inquiry, warning: Outcome) -> list[Cause]:
+    """Explain a test or a source check that warns and did not before; what has always warned is as it was.
+
+    A warning stops nothing, so that nobody suffers from it: its causes name no run whose failures were theirs.
+    """
+    history = read_history(inquiry.tx, inquiry.graph, warning.unique_id, warning.at)
+    passed = next((outcome for outcome in history if outcome.status == "pass"), None)
+    if passed is None:
+        return []
+    if inquiry.graph.nodes[warning.unique_id].resource_type == "source":
+        newest = f" Its newest row is of {warning.max_loaded_at:%Y-%m-%d %H:%M} UTC." if warning.max_loaded_at else ""
+        said = f"{short_name(warning.unique_id)} is older than its freshness rule likes.{newest}"
+        return [Cause(kind=CauseKind.SOURCE_STALE, confidence=0.7, unique_id=warning.unique_id, evidence=(said,))]
+    failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, warning, {}, good=passed)
+    return [replace(cause, run_id=None) for cause in explain(failure)]
 
 
 def lead(sentence: str, causes: Sequence[Cause]) -> list[Cause]:

@@ -10,7 +10,13 @@ from sqlalchemy import Connection
 
 from headwater.analysis.anomalies import find_rows_anomaly
 from headwater.analysis.causes.failure import Failure, VariableChange
-from headwater.analysis.failures import FailureKind, classify_failure, find_missing_column, read_breach_columns
+from headwater.analysis.failures import (
+    OF_VALUES,
+    FailureKind,
+    classify_failure,
+    find_missing_column,
+    read_breach_columns,
+)
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import last_good, streak_start
 from headwater.model.node import Node
@@ -26,7 +32,6 @@ _NUMBERED = 25
 
 _READ_CODE = 300
 _VARIABLE = re.compile(r"""\b(env_var|var)\s*\(\s*['"]([^'"]+)['"]""")
-_OF_DATA = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
 
 
 def read_failure(
@@ -57,7 +62,7 @@ def read_failure(
         good=good,
         history=history,
         in_run=in_run,
-        columns=_read_columns(tx, graph, _wanted_columns(outcome, column), [outcome.unique_id, *upstream]),
+        columns=_read_columns(tx, graph, _wanted_columns(outcome, column), [outcome.unique_id, *upstream], outcome),
         tests={other: found for other, found in histories.items() if graph.nodes[other].resource_type in TESTS},
         freshness={other: found for other, found in histories.items() if graph.nodes[other].resource_type == "source"},
         difference=difference,
@@ -101,15 +106,21 @@ def _read_tested_column(tx: Connection, graph: Graph, outcome: Outcome) -> str |
 
 
 def _read_columns(
-    tx: Connection, graph: Graph, wanted: frozenset[str], unique_ids: Iterable[str]
+    tx: Connection, graph: Graph, wanted: frozenset[str], unique_ids: Iterable[str], failed: Outcome
 ) -> dict[str, frozenset[str]]:
-    """Read which sources declare a wanted column, or are read by code that names it."""
+    """Read which sources declare a wanted column, or are read by code that names it.
+
+    Where a column is missing, a source still has it from which a model that names it was built well in the same run.
+    """
     if not wanted:
         return {}
     named = re.compile(rf"\b({'|'.join(re.escape(column) for column in sorted(wanted))})\b", re.IGNORECASE)
     rows = [graph.nodes[other] for other in unique_ids]
     read = [row for row in rows if row.resource_type == "source" or any(map(_is_source, row.parents))]
+    is_missing = classify_failure(failed.message) is FailureKind.MISSING_COLUMN
+    built = _list_built(tx, graph, (row.unique_id for row in read), failed) if is_missing else frozenset()
     found: dict[str, frozenset[str]] = {}
+    there: dict[str, frozenset[str]] = {}
     for node in read_nodes(tx, graph.scope.account_key, ((row.node_key, row.version) for row in read)).values():
         if not isinstance(node, Node):
             continue
@@ -118,8 +129,19 @@ def _read_columns(
             found[node.unique_id] = found.get(node.unique_id, frozenset()) | declared
         told = frozenset(match.lower() for match in named.findall(node.raw_code or ""))
         for parent in filter(_is_source, node.parents) if told else ():
-            found[parent] = found.get(parent, frozenset()) | told
-    return found
+            known = there if node.unique_id in built else found
+            known[parent] = known.get(parent, frozenset()) | told
+    return {source: left for source, names in found.items() if (left := names - there.get(source, frozenset()))}
+
+
+def _list_built(tx: Connection, graph: Graph, unique_ids: Iterable[str], failed: Outcome) -> frozenset[str]:
+    """List which nodes were built well in the run of a failure before it."""
+    latest = read_latest(tx, graph, unique_ids, failed.at)
+    return frozenset(
+        name
+        for name, outcome in latest.items()
+        if outcome.is_good and outcome.run_id is not None and outcome.run_id == failed.run_id
+    )
 
 
 def _is_source(unique_id: str) -> bool:
@@ -186,7 +208,7 @@ def _read_numbers(
     tx: Connection, graph: Graph, outcome: Outcome, builds: Builds, upstream: list[str]
 ) -> dict[str, str]:
     """Read how the builds of nodes upstream differ in rows from those before, where the data may be at fault."""
-    if not outcome.is_good and outcome.status != "fail" and classify_failure(outcome.message) not in _OF_DATA:
+    if not outcome.is_good and outcome.status != "fail" and classify_failure(outcome.message) not in OF_VALUES:
         return {}
     counted = [other for other in upstream if other in builds.executed and builds.executed[other][1].rows is not None]
     found = {}

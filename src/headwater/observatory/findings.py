@@ -17,10 +17,13 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
+from headwater.observatory.consequences import place_of_cause
 from headwater.observatory.evidence import TESTS, Graph, graph_of, read_latest
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.lineage import Estate, Held, LineageMemory, Moment, Shelf, open_estate
+from headwater.observatory.missed import list_due
 from headwater.observatory.rebuilding import find_remaining, reach_from
+from headwater.store.build_queries import list_executed, list_good_runs
 from headwater.store.database import notes
 from headwater.store.lineage import list_places
 from headwater.store.outcome_queries import list_bad_outcomes, list_run_invocation_keys
@@ -28,7 +31,6 @@ from headwater.store.writing import Scope
 
 _MOST_EXPLAINED = 60
 _LATE_TRIED = 3
-_BUILT = frozenset({"model", "seed", "snapshot", "function"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,16 @@ def _explain(scene: Scene, root: _Root, place: int) -> Finding:
         affected=reach_from(scene.tx, scene.estate, hurt, _starts(scene, root), began_at, scene.now),
         job_id=root.outcome.job_id,
         is_over=is_over,
+        home=_find_home(scene, causes[0]),
     )
+
+
+def _find_home(scene: Scene, cause: Cause) -> NodeAddress | None:
+    """Find the node of another project in which a cause lies; None where it lies in this one, or in no node."""
+    if cause.unique_id is None:
+        return None
+    scope = place_of_cause(scene.tx, scene.estate, scene.graph.scope, cause)
+    return None if scope == scene.graph.scope else scene.estate.held[scope].address(cause.unique_id)
 
 
 def _verdict(scene: Scene, unique_id: str) -> Verdict:
@@ -208,10 +219,12 @@ def _itself(outcome: Outcome) -> Cause:
 
 def _find_late(scene: Scene, job: JobFacts) -> Finding | None:
     """Find the nodes that a job should have built since, and why it did not."""
+    good = list_good_runs(scene.tx, scene.graph.scope.account_key, job.job_id, scene.now, limit=1)
+    built = list_executed(scene.tx, scene.graph.scope.account_key, good[0]) if good else []
     late = {
-        outcome.unique_id: lateness
-        for outcome in scene.latest.values()
-        if (lateness := _lateness(scene, job, outcome)) is not None
+        name: lateness
+        for name in list_due(scene.tx, scene.held, built, job.job_id, scene.now)
+        if name in scene.latest and (lateness := _lateness(scene, job, scene.latest[name])) is not None
     }
     verdicts = (_verdict(scene, unique_id) for unique_id in sorted(late)[:_LATE_TRIED])
     verdict = next((one for one in verdicts if one.state is NodeState.LATE and one.causes), None)
@@ -232,7 +245,6 @@ def _find_late(scene: Scene, job: JobFacts) -> Finding | None:
 
 
 def _lateness(scene: Scene, job: JobFacts, last: Outcome) -> Lateness | None:
-    row = scene.graph.nodes[last.unique_id]
-    if row.resource_type not in _BUILT or last.job_id != job.job_id or last.run_id is None or not last.is_good:
+    if last.run_id is None or not last.is_good:
         return None
     return find_lateness(replace(job, building_run_ids=frozenset({last.run_id})), last.at, scene.now)

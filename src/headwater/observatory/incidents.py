@@ -269,7 +269,8 @@ def _summarise_transition(transition: Transition) -> TransitionSummary:
 def _list_roots(incident: Incident) -> list[NodeAddress]:
     named = sorted({root.removeprefix(_LATE) for root in incident.roots if not root.startswith(_JOB)})
     place = (incident.account_key, incident.project_id, incident.environment_id)
-    return [NodeAddress(*place, unique_id) for unique_id in named if "." in unique_id]
+    reached = {address.unique_id: address for address in incident.affected}
+    return [reached.get(name, NodeAddress(*place, name)) for name in named if "." in name]
 
 
 def _open(observatory: Observatory, tx: Connection, incident: Incident) -> Estate | None:

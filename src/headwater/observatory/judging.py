@@ -18,6 +18,7 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Step, Verdict
 from headwater.observatory.cause_reports import name_subject
+from headwater.observatory.doubts import is_renewed
 from headwater.observatory.evidence import TESTS, graph_of, read_facts, read_latest
 from headwater.observatory.explaining import (
     MOST_EVIDENCE,
@@ -26,9 +27,11 @@ from headwater.observatory.explaining import (
     explain_late,
     explain_outcome,
     explain_source,
+    explain_warning,
     read_bad,
 )
 from headwater.observatory.lineage import Estate, scope_of
+from headwater.observatory.reader_judging import look_at_readers
 from headwater.observatory.upstream_judging import SEEN_THROUGH, late_jobs, look_across, look_upstream
 from headwater.store.chain_queries import list_attempts
 
@@ -62,8 +65,10 @@ def give_verdict(
                 inquiry, facts, judgement,
                 lambda owner: give_verdict(tx, estate, owner, now, farthest=farthest - 1),
             )  # fmt: skip
+        worse = worse or look_at_readers(inquiry, facts, judgement)
         if worse is not None:
-            return _verdict(inquiry, facts, worse.judgement, worse.causes, worse.through)
+            found = _verdict(inquiry, facts, worse.judgement, worse.causes, worse.through)
+            return replace(found, is_passed_on=True)
         if facts.resource_type in DESCRIBED:
             judgement = _judge_described(inquiry, facts)
     return _verdict(inquiry, facts, judgement, _find_causes(inquiry, facts, judgement))
@@ -82,7 +87,16 @@ def _verdict(
         causes=ranked,
         path=_read_path(inquiry, facts.unique_id, ranked[0], through) if ranked else (),
         past=_say_past(inquiry, facts.outcomes) if judgement.state in SEEN_THROUGH else None,
+        is_passed_on=judgement.state not in SEEN_THROUGH and not _is_renewed(inquiry, judgement),
     )
+
+
+def _is_renewed(inquiry: Inquiry, judgement: Judgement) -> bool:
+    failed = judgement.decided_by[0] if judgement.state is NodeState.FAILED else None
+    row = inquiry.graph.nodes.get(failed.unique_id) if failed is not None else None
+    if failed is None or row is None:
+        return False
+    return is_renewed(inquiry.tx, inquiry.graph.scope.account_key, row, failed)
 
 
 def rank_causes(causes: Iterable[Cause]) -> tuple[Cause, ...]:
@@ -112,6 +126,8 @@ def _find_causes(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> li
         found = [cause for outcome in judgement.decided_by for cause in explain_outcome(inquiry, outcome)]
         tests = [outcome for outcome in judgement.decided_by if outcome.status == "fail"]
         return found + [cause for outcome in tests[:1] for cause in _explain_old_data(inquiry, outcome)]
+    if judgement.state is NodeState.WARNED:
+        return [cause for outcome in judgement.decided_by for cause in explain_warning(inquiry, outcome)]
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,21 +13,18 @@ from headwater.analysis.causes.explaining import explain
 from headwater.analysis.changes import find_users
 from headwater.analysis.failures import classify_failure
 from headwater.analysis.roots import list_roots
-from headwater.analysis.states import streak_start
-from headwater.model.build import WRITTEN
 from headwater.model.consequence import Origin, Suffering
 from headwater.model.lineage import NodeAddress
-from headwater.model.node import Node
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind
-from headwater.observatory.evidence import TESTS, Graph, graph_of
+from headwater.observatory.doubts import is_renewed
 from headwater.observatory.failure_evidence import read_failure
+from headwater.observatory.fault_search import Root, Search, find_root, is_test
 from headwater.observatory.lineage import Estate, scope_of
 from headwater.observatory.missed import BUILT, list_missed
-from headwater.store.build_queries import find_run_place, list_newest
-from headwater.store.lineage import read_nodes
+from headwater.observatory.suspects import list_following, list_suspects, list_unlike
+from headwater.store.build_queries import list_newest
 from headwater.store.manifests import list_macros
-from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, list_run_invocation_keys
 from headwater.store.writing import Scope
 
 _MOST_ROOTS = 40
@@ -47,49 +44,6 @@ class Fault:
     elsewhere: frozenset[NodeAddress] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class _Root:
-    """A failure that no other failure of its run explains, and since when it is there."""
-
-    address: NodeAddress
-    outcome: Outcome
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A transaction, the graph around a cause, the cause, and the moment of the question."""
-
-    tx: Connection
-    estate: Estate
-    scope: Scope
-    cause: Cause
-    now: datetime
-    _graphs: dict[Scope, Graph] = field(default_factory=dict)
-    _in_run: dict[int, dict[str, Outcome]] = field(default_factory=dict)
-
-    def graph(self, scope: Scope) -> Graph:
-        """Give the graph of one place."""
-        if scope not in self._graphs:
-            self._graphs[scope] = graph_of(self.estate.held[scope])
-        return self._graphs[scope]
-
-    def in_run(self, outcome: Outcome) -> dict[str, Outcome]:
-        """Read what was not good in the run of an outcome, or in its invocation where it had no run."""
-        if outcome.run_id is not None:
-            return self.in_this_run(outcome.run_id)
-        return list_bad_outcomes(self.tx, self.scope.account_key, (outcome.invocation_key,))
-
-    def in_this_run(self, run_id: int | None) -> dict[str, Outcome]:
-        """Read what was not good in a run; nothing where there was none."""
-        if run_id is None:
-            return {}
-        if run_id not in self._in_run:
-            keys = list_run_invocation_keys(self.tx, self.scope.account_key, run_id)
-            self._in_run[run_id] = list_bad_outcomes(self.tx, self.scope.account_key, keys)
-        return self._in_run[run_id]
-
-
 def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: datetime) -> Fault:
     """Find the nodes that are bad at a moment because of a cause; `scope` is where its subject or run belongs.
 
@@ -99,13 +53,19 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     subjects = _find_subjects(search)
     failing = _list_failing(search, subjects)
     roots, elsewhere = _attribute(search, subjects, failing)
-    origins = [_failed(root) for root in roots if not _is_test(root.address)]
-    origins += _suspect(search, subjects, [root for root in roots if _is_test(root.address)])
+    origins = [_failed(search, root) for root in roots if not is_test(root.address)]
+    tests = [root for root in roots if is_test(root.address)]
+    origins += list_suspects(search, subjects, tests)
+    origins += list_suspects(search, (), list_following(search, failing, roots, elsewhere), is_passed_on=False)
+    origins += list_unlike(search, subjects, [root for root in roots if not is_test(root.address)])
     origins += _stale_sources(search, subjects)
     origins += _left_out(search, {root.address for root in roots})
-    origins += list_missed(tx, estate, scope, cause, {root.outcome.run_id for root in roots if root.outcome.run_id})
+    failed = {root.outcome.run_id for root in roots if root.outcome.run_id}
+    origins += list_missed(tx, estate, scope, cause, failed, now)
     earliest: dict[NodeAddress, Origin] = {}
-    for origin in sorted(origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, one.since)):
+    for origin in sorted(
+        origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, not one.is_passed_on, one.since)
+    ):
         earliest.setdefault(origin.address, origin)
     return Fault(origins=tuple(earliest.values()), elsewhere=elsewhere)
 
@@ -147,7 +107,7 @@ def keys_of(estate: Estate, addresses: Iterable[NodeAddress]) -> dict[NodeAddres
 
 def _attribute(
     search: Search, subjects: tuple[NodeAddress, ...], failing: Mapping[NodeAddress, Outcome]
-) -> tuple[list[_Root], frozenset[NodeAddress]]:
+) -> tuple[list[Root], frozenset[NodeAddress]]:
     """Tell the failures that the cause explains from those that another one does; symptoms are left out."""
     roots = _list_roots(search, failing)
     sure = [address for address in roots if address in subjects]
@@ -155,7 +115,7 @@ def _attribute(
     is_alone = len(roots) == 1 and search.cause.kind not in _NO_FAILURE
     explained = [*sure, *[address for address in asked if is_alone or _is_explained(search, failing[address], address)]]
     elsewhere = frozenset(roots) - frozenset(explained)
-    return [_root(search, address, failing[address]) for address in explained], elsewhere
+    return [find_root(search, address, failing[address]) for address in explained], elsewhere
 
 
 def _list_roots(search: Search, failing: Mapping[NodeAddress, Outcome]) -> list[NodeAddress]:
@@ -185,61 +145,15 @@ def _is_explained(search: Search, outcome: Outcome, address: NodeAddress) -> boo
     return bool(causes) and (causes[0].kind, causes[0].unique_id) == (cause.kind, cause.unique_id)
 
 
-def _root(search: Search, address: NodeAddress, outcome: Outcome) -> _Root:
-    row = search.estate.row(address)
-    assert row is not None  # noqa: S101  only what has a key was asked of
-    history = list_outcomes(search.tx, address.account_key, row.node_key, search.now)
-    since = streak_start(history).at if history and not history[0].is_good else outcome.at
-    return _Root(address, outcome, since)
-
-
-def _failed(root: _Root) -> Origin:
-    return Origin(address=root.address, since=root.since, suffers=Suffering.FAILED, run_id=root.outcome.run_id)
-
-
-def _suspect(search: Search, subjects: tuple[NodeAddress, ...], tests: list[_Root]) -> list[Origin]:
-    """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too.
-
-    A source is suspect from the beginning of the run on.
-    """
-    suspects: defaultdict[NodeAddress, list[_Root]] = defaultdict(list)
-    for test, tested in _list_tested(search, tests).items():
-        for address in {*tested, *(subject for subject in subjects if not _is_test(subject))}:
-            suspects[address].append(test)
-    origins = []
-    for address, speaking in suspects.items():
-        first = min(speaking, key=lambda test: test.since)
-        origins.append(
-            Origin(
-                address=address,
-                since=_suspect_since(search, address, first),
-                suffers=Suffering.TEST_FAILING,
-                run_id=first.outcome.run_id,
-            )
-        )
-    return origins
-
-
-def _suspect_since(search: Search, address: NodeAddress, test: _Root) -> datetime:
-    row = search.estate.row(address)
-    if row is not None and row.resource_type in BUILT:
-        built = list_newest(search.tx, address.account_key, [row.node_key], test.since, statuses=WRITTEN)
-        return built[row.node_key].at if row.node_key in built else test.since
-    place = find_run_place(search.tx, address.account_key, test.outcome.run_id) if test.outcome.run_id else None
-    return min(test.since, place.started_at) if place is not None and place.started_at else test.since
-
-
-def _list_tested(search: Search, tests: Iterable[_Root]) -> dict[_Root, list[NodeAddress]]:
-    """Give for each test what it speaks of: the node it is attached to, else all that it reads."""
-    found = {}
-    for test in tests:
-        held = search.estate.of(test.address)
-        row = held.rows[test.address.unique_id]
-        body = read_nodes(search.tx, test.address.account_key, [(row.node_key, row.version)]).get(row.node_key)
-        attached = body.test.attached_node if isinstance(body, Node) and body.test is not None else None
-        named = (attached,) if attached in row.parents else row.parents
-        found[test] = [search.estate.stands_for.get(held.address(one), held.address(one)) for one in named if one]
-    return found
+def _failed(search: Search, root: Root) -> Origin:
+    row = search.estate.row(root.address)
+    return Origin(
+        address=root.address,
+        since=root.since,
+        suffers=Suffering.FAILED,
+        run_id=root.outcome.run_id,
+        is_passed_on=row is None or not is_renewed(search.tx, root.address.account_key, row, root.first),
+    )
 
 
 def _stale_sources(search: Search, subjects: tuple[NodeAddress, ...]) -> list[Origin]:
@@ -280,7 +194,3 @@ def _left_out(search: Search, roots: set[NodeAddress]) -> list[Origin]:
         for address, node_key in asked.items()
         if (told := newest.get(node_key)) is not None and told.invocation_key == skipped[address].invocation_key
     ]
-
-
-def _is_test(address: NodeAddress) -> bool:
-    return address.unique_id.startswith(tuple(f"{kind}." for kind in TESTS))

@@ -37,7 +37,8 @@ def plan_reruns(
     by_scope: defaultdict[Scope, list[NodeAddress]] = defaultdict(list)
     for address in parents:
         found = suffering.get(address)
-        if found is not None and found.suffers is not Suffering.READS_BAD_DATA:
+        is_built = address in past.node_keys
+        if found is not None and is_built and found.suffers is not Suffering.READS_BAD_DATA:
             by_scope[scope_of(address)].append(address)
     return tuple(
         _plan(tx, estate, wanted, suffering, parents, [test for test in tests if scope_of(test) == scope], past, now)

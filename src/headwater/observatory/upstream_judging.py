@@ -9,11 +9,12 @@ from datetime import datetime
 from headwater.analysis.lateness import find_lateness
 from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
-from headwater.analysis.states import Judgement, NodeFacts, streak_start
+from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, streak_start
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, NodeState, Verdict
+from headwater.observatory.doubts import in_doubt_since, is_renewed, is_stored
 from headwater.observatory.evidence import TESTS, read_history, read_job, read_latest
 from headwater.observatory.explaining import (
     MOST_ROOTS,
@@ -23,11 +24,8 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
-from headwater.store.lineage_rows import LineageRow
+from headwater.observatory.missed import BUILT
 
-_BUILT = frozenset({"model", "seed", "snapshot", "function"})
-_STORED = frozenset({"model", "seed", "snapshot"})
-_LIVE = frozenset({"view", "ephemeral"})
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
 """The states of a node that may yet hold what is bad upstream."""
@@ -81,8 +79,9 @@ def late_jobs(
     nearest: dict[int, str] = {}
     for unique_id in upstream:
         outcome = latest.get(unique_id)
-        is_built = outcome is not None and inquiry.graph.nodes[unique_id].resource_type in _BUILT
-        if is_built and outcome is not None and outcome.job_id is not None and outcome.job_id != own_job:
+        if outcome is None or not is_stored(inquiry.graph.nodes[unique_id]):
+            continue
+        if outcome.job_id is not None and outcome.job_id != own_job:
             nearest.setdefault(outcome.job_id, unique_id)
     found = []
     for job_id, unique_id in list(nearest.items())[:_MOST_JOBS]:
@@ -108,13 +107,20 @@ def _look_at_jobs(
     latest: dict[str, Outcome],
     read_at: Mapping[str, datetime],
 ) -> Worse | None:
-    own_job = facts.job.job_id if facts.job is not None else None
+    is_described = facts.resource_type in DESCRIBED  # of which dbt reports that nothing was to be done
+    own_job = facts.job.job_id if facts.job is not None and not is_described else None
     late = late_jobs(inquiry, upstream, latest, own_job, read_at)
     if not late:
         return None
     reason = f"It was built from data that is older than it should be. {late[0][0].reason}"
     worse = replace(judgement, state=NodeState.STALE, reason=reason, since=late[0][0].since)
     return Worse(worse, [cause for _, causes in late for cause in causes])
+
+
+def times_of(inquiry: Inquiry, facts: NodeFacts) -> dict[str, datetime]:
+    """Give up to when the node's content was read from each ancestor."""
+    upstream = each_upstream(facts.unique_id, inquiry.graph.parents)
+    return _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
 
 
 def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome]) -> dict[str, datetime]:
@@ -131,16 +137,40 @@ def _read_times(inquiry: Inquiry, facts: NodeFacts, latest: Mapping[str, Outcome
 
 
 def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping[str, datetime]) -> list[_Upstream]:
-    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it."""
+    """Give what was bad upstream when the node's content was read there: what turned bad later is not in it.
+
+    A view that could not be renewed is none of it: who reads it gets what its parents hold. Nor is a table that another
+    run wrote meanwhile.
+    """
     found = []
     for outcome in latest.values():
-        if outcome.is_good:
+        if outcome.is_good or _does_no_harm(inquiry, outcome):
             continue
-        history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
-        since = streak_start(history).at if history and not history[0].is_good else outcome.at
+        since = _bad_since(inquiry, outcome)
         if since <= read_at.get(outcome.unique_id, inquiry.now):
             found.append(_Upstream(outcome, since))
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
+
+
+def _does_no_harm(inquiry: Inquiry, outcome: Outcome) -> bool:
+    row = inquiry.graph.nodes[outcome.unique_id]
+    if row.resource_type not in BUILT:
+        return False
+    return not is_stored(row) or (
+        outcome.is_failed and is_renewed(inquiry.tx, inquiry.graph.scope.account_key, row, outcome)
+    )
+
+
+def _bad_since(inquiry: Inquiry, outcome: Outcome) -> datetime:
+    """Tell since when something is bad; of a test since when what it reads is in doubt."""
+    history = read_history(inquiry.tx, inquiry.graph, outcome.unique_id, inquiry.now)
+    first = streak_start(history) if history and not history[0].is_good else outcome
+    row = inquiry.graph.nodes[outcome.unique_id]
+    if row.resource_type not in TESTS or not outcome.is_failed:
+        return first.at
+    tested = [inquiry.graph.nodes.get(name) for name in row.parents] or [None]
+    account_key = inquiry.graph.scope.account_key
+    return max(in_doubt_since(inquiry.tx, account_key, one, first) for one in tested)
 
 
 def _has_bad_above(found: _Upstream, bad: Sequence[_Upstream], inquiry: Inquiry) -> bool:
@@ -189,20 +219,15 @@ def look_across(
     """Ask the projects that own what this node is made from and its own project only imports."""
     estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
     upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
-    read_at = _read_times(inquiry, facts, read_latest(inquiry.tx, inquiry.graph, upstream, inquiry.now))
+    read_at = times_of(inquiry, facts)
     for other in upstream:
         owner = estate.stands_for.get(held.address(other))
         if owner is None or estate.row(owner) is None:
             continue
         found = ask(owner)
-        if found.state in SEEN_THROUGH or (found.since and found.since > read_at.get(other, inquiry.now)):
+        if not found.is_passed_on or (found.since and found.since > read_at.get(other, inquiry.now)):
             continue
         reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
         return Worse(worse, found.causes, through=found)
     return None
-
-
-def is_stored(row: LineageRow) -> bool:
-    """Tell whether a node keeps what it read when it was built; views and exposures show what there is now."""
-    return row.resource_type in _STORED and row.materialized not in _LIVE

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.analysis.states import DESCRIBED
 from headwater.model.account import Job
 from headwater.model.consequence import Consequences, Origin, Suffering
 from headwater.model.node import short_name
@@ -138,6 +139,8 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
 def _read_consequences(tx: Connection, found: FoundNode, verdict: Verdict, now: datetime) -> Consequences:
     """Read what the likeliest cause of a bad state leads to; a node that is well makes nothing suffer."""
     suffers = _SUFFERING.get(verdict.state)
+    if suffers is not None and found.row.resource_type in DESCRIBED:
+        suffers = Suffering.READS_BAD_DATA
     if not verdict.causes:
         return Consequences()
     cause = verdict.causes[0]

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, FromClause, Select, Table, and_, exists, func
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
 from headwater.store.outcome_queries import in_runs, tells_of_environment
-from headwater.store.schema import executions, freshness_results, invocations, nodes, runs
+from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.writing import Scope, chunks
 
 
@@ -136,6 +136,20 @@ def list_good_runs(tx: Connection, account_key: int, job_id: int, until: datetim
     return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
 
 
+def list_failed_runs(tx: Connection, place: Scope, since: datetime, until: datetime, *, limit: int) -> tuple[int, ...]:
+    """List the runs of a place that failed between two moments, newest first; those of pull requests left out."""
+    query = select(runs.c.run_id).where(
+        runs.c.account_key == place.account_key,
+        runs.c.project_id == place.project_id,
+        runs.c.environment_id == place.environment_id,
+        runs.c.status == RunStatus.ERROR,
+        runs.c.trigger_pull_request_id.is_(None),
+        runs.c.placed_at >= since,
+        runs.c.placed_at <= until,
+    )
+    return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
+
+
 def list_not_reached(tx: Connection, account_key: int, run_id: int, good_run_id: int) -> list[str]:
     """List by unique_id the nodes that one run executed and another one, which ended badly, did not come to.
 
@@ -155,6 +169,35 @@ def list_not_reached(tx: Connection, account_key: int, run_id: int, good_run_id:
 def list_executed(tx: Connection, account_key: int, run_id: int) -> list[str]:
     """List by unique_id the nodes that a run executed."""
     return _executed_in(tx, account_key, run_id)
+
+
+def find_main_jobs(
+    tx: Connection, account_key: int, node_keys: Iterable[int], since: datetime, until: datetime
+) -> dict[int, int]:
+    """Find for each of some nodes the job that executed it most often between two times, of equal ones the latest.
+
+    A job that was deleted is not counted.
+    """
+    times, latest = func.count().label("times"), func.max(executions.c.happened_at).label("latest")
+    found: dict[int, int] = {}
+    for chunk in chunks(node_keys):
+        query = (
+            select(executions.c.node_key, runs.c.job_id, times, latest)
+            .select_from(in_runs(executions))
+            .where(
+                executions.c.account_key == account_key,
+                executions.c.node_key.in_(chunk),
+                executions.c.happened_at > since,
+                executions.c.happened_at <= until,
+                runs.c.job_id.is_not(None),
+                jobs.c.is_deleted.is_not(True),
+                tells_of_environment(),
+            )
+            .group_by(executions.c.node_key, runs.c.job_id)
+            .order_by(times, latest)
+        )
+        found |= {row.node_key: row.job_id for row in tx.execute(query)}
+    return found
 
 
 def list_spans(tx: Connection, account_key: int, node_keys: Iterable[int], run_ids: Iterable[int]) -> list[Span]:

@@ -125,11 +125,12 @@ def upstream_change(failure: Failure) -> Iterable[Cause]:
 def _upstream_weight(failure: Failure, ancestor: str) -> float:
     difference = failure.difference
     assert difference is not None  # noqa: S101  asked only where there is one
-    touched = difference.lost.get(ancestor, frozenset()) | difference.gained.get(ancestor, frozenset())
+    touched = difference.touched.get(ancestor, frozenset())
     if failure.kind in _OF_TEXT:
         return 0.9 if ancestor in failure.ephemeral else 0.35
     if failure.kind is FailureKind.MISSING_COLUMN:
-        return 0.95 if failure.missing_column in difference.lost.get(ancestor, ()) else 0.62
+        is_lost = failure.missing_column in difference.lost.get(ancestor, ())
+        return 0.95 if is_lost else 0.93 if failure.missing_column in touched else 0.62
     if failure.kind is FailureKind.MISSING_RELATION:
         return 0.94 if _is_placed_anew(failure, ancestor) else 0.5
     if failure.kind is FailureKind.CONTRACT:

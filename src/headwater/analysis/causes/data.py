@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from headwater.analysis.causes.failure import Failure, sources_of
-from headwater.analysis.failures import FailureKind
+from headwater.analysis.failures import OF_VALUES
 from headwater.analysis.roots import each_upstream
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -14,12 +14,11 @@ from headwater.model.verdict import Cause, CauseKind
 
 _FLAKY_FLIPS = 3
 _FLAKY_WINDOW = 20
-_OF_DATA = frozenset({FailureKind.TYPE, FailureKind.DUPLICATE_KEY})
 
 
 def data_change(failure: Failure) -> Iterable[Cause]:
     """What is read was different: the table whose numbers show it, else the source the data come from."""
-    if not failure.is_test and failure.kind not in _OF_DATA:
+    if not failure.is_test and failure.kind not in OF_VALUES:
         return
     if failure.subject.startswith("unit_test."):
         return

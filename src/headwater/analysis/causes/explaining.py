@@ -57,7 +57,8 @@ def _itself(failure: Failure) -> Cause:
     """Say at least where it began, so that nobody has to look for that."""
     rows = f" on {failure.outcome.failures:,} rows" if failure.is_test and failure.outcome.failures else ""
     line = first_line(failure.outcome.message)
-    said = [f"{short_name(failure.subject)} failed{rows}{f': {line}' if line else '.'}"]
+    how = "warned" if failure.outcome.status == "warn" else "failed"
+    said = [f"{short_name(failure.subject)} {how}{rows}{f': {line}' if line else '.'}"]
     sure = 0.5 if failure.kind is FailureKind.UNKNOWN else 0.4
     if is_flaky(failure):
         sure = 0.68

@@ -23,8 +23,8 @@ class Difference:
     `aspects` says for each node that differs in something that can matter what does: code, configuration, columns,
     edges, added, removed. `macros` has for each node those it uses whose code differs, those it uses through others
     included; `macros_removed` those that are gone. `lost` and `gained` are the words that changed nodes have no more
-    and have now, `settings` the names of configurations that differ. A macro or node of another package than
-    `project` is a package's.
+    and have now, `touched` those they have more or less often, `settings` the names of configurations that differ. A
+    macro or node of another package than `project` is a package's.
     """
 
     aspects: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -32,6 +32,7 @@ class Difference:
     macros_removed: frozenset[str] = frozenset()
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)
     gained: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    touched: Mapping[str, frozenset[str]] = field(default_factory=dict)
     settings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     project: str | None = None
 
@@ -93,8 +94,8 @@ class Failure:
 
     @property
     def is_test(self) -> bool:
-        """Whether it is a test that found bad rows, in contrast to one that could not be executed."""
-        return self.outcome.status == "fail"
+        """Whether it is a test that found bad rows, in contrast to one that could not be executed; it may only warn."""
+        return self.outcome.status in {"fail", "warn"}
 
     @property
     def direct(self) -> Sequence[str]:
