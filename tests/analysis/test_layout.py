@@ -81,7 +81,8 @@ def test_every_edge_goes_right_and_no_two_nodes_overlap(given_):
     boxes = sorted(zip(layout.x, layout.y, heights, strict=True))
     for (x, y, height), (next_x, next_y, _) in pairwise(boxes):
         assert x != next_x or next_y >= y + height + GAP
-    assert min(layout.y) == min(layout.x, default=0) == 0
+    crossings = [bend for bends in layout.bends.values() for bend in bends]
+    assert min([*layout.y, *crossings]) == min(layout.x, default=0) == 0
     assert layout.width == max(layout.x) + WIDTH
     assert layout.height == max(y + height for y, height in zip(layout.y, heights, strict=True))
 

@@ -53,12 +53,29 @@ def list_missed(
 
 
 def _list_alike(tx: Connection, scope: Scope, cause: Cause, now: datetime) -> list[int]:
-    """List the newest runs of the environment that failed by the same before dbt built anything, of any job."""
+    """List the newest runs of the environment that failed by the same before dbt built anything, of any job.
+
+    What a later run of the same job made good is left out.
+    """
     place = find_run_place(tx, scope.account_key, cause.run_id) if cause.run_id is not None else None
     if place is None or place.created_at is None:
         return []
     failed = list_failed_runs(tx, place.scope, place.created_at - _ALIKE_WITHIN, now, limit=_MOST_ALIKE)
-    return [run for run in failed if is_early_failure(list_run_steps(tx, scope.account_key, run), cause)]
+    return [
+        run
+        for run in failed
+        if is_early_failure(list_run_steps(tx, scope.account_key, run), cause)
+        and not _is_made_good(tx, scope.account_key, run, now)
+    ]
+
+
+def _is_made_good(tx: Connection, account_key: int, run_id: int, now: datetime) -> bool:
+    failed = find_run_place(tx, account_key, run_id)
+    if failed is None or failed.job_id is None or failed.created_at is None:
+        return False
+    newest = list_good_runs(tx, account_key, failed.job_id, now, limit=1)
+    good = find_run_place(tx, account_key, newest[0]) if newest else None
+    return good is not None and good.created_at is not None and good.created_at > failed.created_at
 
 
 def _missed(tx: Connection, estate: Estate, place: RunPlace, run_id: int, cause: Cause) -> list[Origin]:
