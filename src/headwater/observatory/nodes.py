@@ -52,15 +52,7 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         held, row, lineage = found.held, found.row, found.estate.lineage
         node = read_nodes(tx, held.place.account_key, [(row.node_key, row.version)])[row.node_key]
         assert isinstance(node, Node)  # noqa: S101  macros are no nodes of a lineage
-        results = list_node_results(
-            tx,
-            held.place.account_key,
-            row.node_key,
-            is_source=row.resource_type == "source",
-            until=found.moment.at,
-            with_proposed=not held.place.is_production,
-            limit=_COUNTED,
-        )
+        results = _list_results(tx, found)
         upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
         children = lineage.children(found.address, with_ephemeral=with_ephemeral)
         tests = _list_tests(tx, found, lineage.children(found.address))
@@ -102,6 +94,19 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         version_changes=changes,
         notes=list_notes(found, ()),
         as_of=as_of,
+    )
+
+
+def _list_results(tx: Connection, found: FoundNode) -> list[NodeResult]:
+    place, row = found.held.place, found.row
+    return list_node_results(
+        tx,
+        place.account_key,
+        row.node_key,
+        is_source=row.resource_type == "source",
+        until=found.moment.at,
+        with_proposed=not place.is_production,
+        limit=_COUNTED,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, Response, get
@@ -12,7 +13,7 @@ from headwater.observatory.oidc import LoginRefused, Return
 from headwater.web.door import door_of
 from headwater.web.forms import address_of
 from headwater.web.guard import PUBLIC, cookie_name, is_https
-from headwater.web.login import enter, show_login
+from headwater.web.login import enter, make_cookie, show_login
 
 _COOKIE = "headwater_signing_in"
 _COOKIE_SECONDS = 600
@@ -65,12 +66,4 @@ def _name(request: Request[Any, Any, Any]) -> str:
 
 
 def _cookie(request: Request[Any, Any, Any], value: str, seconds: int) -> Cookie:
-    return Cookie(
-        key=_name(request),
-        value=value,
-        max_age=seconds,
-        httponly=True,
-        samesite="lax",
-        secure=is_https(request),
-        path="/",
-    )
+    return replace(make_cookie(request, value, seconds), key=_name(request))
