@@ -10,6 +10,7 @@ import web_incident_reports
 from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
 from headwater.observatory.jobs import JobsReport, JobSummary
+from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -22,6 +23,7 @@ from headwater.observatory.reports import (
     ExecutionSummary,
     FreshnessSummary,
     ObservationSummary,
+    OpenRun,
     OverviewReport,
     RunBar,
     RunReport,
@@ -159,6 +161,67 @@ def make_bars(days: int = 7, bucket_seconds: int = 21_600) -> tuple[RunBar, ...]
     return tuple(bars)
 
 
+def make_open_run(run: RunSummary, usual: float | None) -> OpenRun:
+    return OpenRun(**{name: getattr(run, name) for name in RunSummary.__dataclass_fields__}, usual_seconds=usual)
+
+
+def make_pace(**changes) -> JobPace:
+    facts = {
+        "account": "acme",
+        "job_id": 12,
+        "job_name": "nightly",
+        "project_name": "storefront",
+        "environment_name": "Production",
+        "recent_seconds": 97.0,
+        "recent_runs": 5,
+        "earlier_seconds": 41.0,
+        "earlier_runs": 16,
+        "is_slowing": True,
+        "sentence": "1 min 37 s where it was 41 s.",
+        "last_seconds": (41.0,) * 16 + (90.0, 97.0, 99.0, 97.0, 96.0),
+    }
+    return JobPace(**facts | changes)
+
+
+PACES = (
+    make_pace(),
+    make_pace(job_id=13, job_name="hourly", earlier_seconds=None, earlier_runs=2, is_slowing=False, sentence="97 s."),
+)
+UPCOMING = tuple(
+    UpcomingRun(
+        account="acme",
+        job_id=number,
+        job_name=name,
+        project_name="storefront",
+        environment_name="Production",
+        cron="0 * * * *",
+        starts_at=NOW + timedelta(minutes=minutes),
+        is_overdue=minutes < 0,
+        usual_seconds=97.0,
+    )
+    for number, name, minutes in ((13, "hourly", -64), (12, "nightly", 720))
+)
+SOURCES = tuple(
+    SourceAge(
+        unique_id=f"source.storefront.shop.{name}",
+        name=f"shop.{name}",
+        account="acme",
+        project_id=3,
+        project_name="storefront",
+        environment_id=9,
+        environment_name="Production",
+        status=status,
+        checked_at=NOW - timedelta(minutes=20),
+        max_loaded_at=NOW - timedelta(seconds=age),
+        age_seconds=age,
+        warn_after_seconds=43_200.0,
+        error_after_seconds=86_400.0,
+        run_id=300_412_980,
+    )
+    for name, status, age in (("orders", "error", 90_000.0), ("payments", "pass", 600.0))
+)
+
+
 def make_overview(days: int = 7, **changes) -> OverviewReport:
     bars = make_bars(days, {1: 3600, 7: 21_600}.get(days, 86_400))
     statuses = {status for bar in bars for status in bar.runs}
@@ -170,7 +233,14 @@ def make_overview(days: int = 7, **changes) -> OverviewReport:
         "runs_by_status": {status: sum(bar.runs.get(status, 0) for bar in bars) for status in statuses},
         "accounts": ACCOUNTS,
         "incidents": web_incident_reports.make_incidents(),
-        "in_progress": RUNS[:2],
+        "in_progress": tuple(make_open_run(run, 540.0) for run in RUNS[:2]),
+        "open_runs": 2,
+        "paces": PACES,
+        "jobs_slowing": 1,
+        "upcoming": UPCOMING,
+        "jobs_overdue": 1,
+        "sources": SOURCES,
+        "sources_by_status": {"error": 1, "pass": 26},
         "failures": (FAILED, make_run(300_412_700, status="error", job_name="hourly", nodes={"fail": 3, "pass": 20})),
         "revision": 41,
         "as_of": NOW,

@@ -14,7 +14,7 @@ from headwater.model.account import Job
 from headwater.model.run import RunStatus
 from headwater.store.accounts import run_mark
 from headwater.store.inventory import read_job
-from headwater.store.rows import JobSummary, RunMark
+from headwater.store.rows import JobSummary, PlacedJob, RunMark
 from headwater.store.schema import accounts, environments, jobs, projects, run_hours, runs
 
 _STRIP = 20
@@ -55,6 +55,38 @@ def list_jobs(
             )
         )
     return summaries
+
+
+def list_placed_jobs(tx: Connection, account_key: int | None = None, job_id: int | None = None) -> list[PlacedJob]:
+    """List jobs, deleted ones included, with the names of where they are."""
+    pairs = ((jobs.c.account_key, account_key), (jobs.c.job_id, job_id))
+    where = [column == value for column, value in pairs if value is not None]
+    return [
+        PlacedJob(
+            account_key=row.account_key,
+            account_name=row.account_name,
+            job=read_job({field.name: getattr(row, field.name) for field in fields(Job)}),
+            project_name=row.project_name,
+            environment_name=row.environment_name,
+        )
+        for row in tx.execute(_query().where(*where).order_by(accounts.c.name, jobs.c.name, jobs.c.job_id))
+    ]
+
+
+def list_timed_runs(
+    tx: Connection, since: datetime, until: datetime, *, account_key: int | None = None, job_id: int | None = None
+) -> dict[tuple[int, int], list[RunMark]]:
+    """List the successful runs of each job between two times, oldest first; tries again do only a part of the work."""
+    columns = (runs.c.account_key, runs.c.job_id, runs.c.run_id, runs.c.status)
+    times = (runs.c.placed_at, runs.c.started_at, runs.c.finished_at)
+    pairs = ((runs.c.account_key, account_key), (runs.c.job_id, job_id))
+    where = [column == value for column, value in pairs if value is not None]
+    where += [runs.c.placed_at >= since, runs.c.placed_at < until, runs.c.status == RunStatus.SUCCESS.value]
+    where += [runs.c.job_id.is_not(None), runs.c.is_retry.is_(False)]
+    marks: dict[tuple[int, int], list[RunMark]] = defaultdict(list)
+    for row in tx.execute(select(*columns, *times).where(*where).order_by(runs.c.placed_at, runs.c.run_id)):
+        marks[row.account_key, row.job_id].append(run_mark(row))
+    return marks
 
 
 def _query() -> Any:

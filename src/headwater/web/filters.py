@@ -41,6 +41,11 @@ def runs_link(**asked: str | int | None) -> str:
     return f"/runs?{query}" if query else "/runs"
 
 
+def job_link(account: str, job_id: int) -> str:
+    """Give the address of the page of a job."""
+    return runs_link(account=account, job=job_id)
+
+
 def read_runs_question(query: Mapping[str, str]) -> RunsQuestion:
     """Read what a query string asks of the runs; what a form left empty was not asked.
 
