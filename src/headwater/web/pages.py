@@ -9,6 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from headwater.observatory.access import Role
+from headwater.web.attempts import group_attempts
 from headwater.web.charts import draw_bars, draw_gantts
 from headwater.web.door import door_of
 from headwater.web.filters import read_days, read_runs_question
@@ -35,7 +36,8 @@ def runs_page(request: Request[Any, Any, Any]) -> Response[str]:
     revision = door.get_revision()
     report = door.list_runs(asked.runs, asked.limit, asked.offset)
     accounts = door.list_accounts().accounts
-    return page(request, "runs.html", report=report, revision=revision, asked=asked, accounts=accounts)
+    groups = group_attempts(report.runs)
+    return page(request, "runs.html", report=report, groups=groups, revision=revision, asked=asked, accounts=accounts)
 
 
 @get("/runs/{account:str}/{document:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
