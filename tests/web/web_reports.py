@@ -9,6 +9,7 @@ import web_incident_reports
 
 from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
+from headwater.observatory.job_reports import JobDay, JobMark, JobNode, JobReport, ScheduleReport
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
 from headwater.observatory.reports import (
@@ -31,6 +32,7 @@ from headwater.observatory.reports import (
     RunSummary,
     StepSummary,
 )
+from headwater.observatory.rerunning import StartedRun
 
 NOW = datetime(2026, 11, 20, 12, 4, 31, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\u202e" + "x" * 10_000
@@ -438,6 +440,78 @@ def make_jobs(days: int = 7) -> JobsReport:
         make(14, "pull requests", cron=None, last_status=None, last_run_at=None, runs=0, success_share=None, strip=()),
     )
     return JobsReport(jobs=jobs, days=days, as_of=NOW)
+
+
+def make_job(days: int = 30, **changes) -> JobReport:
+    """The nightly job, which ran once a day for a week, failed on the fourth and gets slower."""
+    (nightly, *_) = make_jobs(days).jobs
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    marks = tuple(
+        JobMark(
+            run_id=300_412_900 + day,
+            status="error" if day == 3 else "success",
+            at=midnight - timedelta(days=6 - day, hours=-5),
+            elapsed_seconds=60.0 + 20 * day,
+        )
+        for day in range(7)
+    )
+    facts = {
+        **{name: getattr(nightly, name) for name in JobSummary.__dataclass_fields__},
+        "sentence": "nightly failed at its last run, 7 h ago; 81% of its 84 runs in 30 days succeeded.",
+        "days": days,
+        "bucket_seconds": 86_400,
+        "project_id": 3,
+        "environment_id": 9,
+        "commands": ("dbt build", "dbt docs generate"),
+        "pace": "97 s where it was 41 s, the medians of its last 5 runs and of the 16 before: 137 % longer.",
+        "is_slowing": True,
+        "marks": marks,
+        "by_day": tuple(
+            JobDay(
+                starts_at=mark.at - timedelta(hours=5),
+                runs={mark.status: 1},
+                elapsed_seconds_p10=None if mark.status == "error" else mark.elapsed_seconds,
+                elapsed_seconds_p50=None if mark.status == "error" else mark.elapsed_seconds,
+                elapsed_seconds_p90=None if mark.status == "error" else mark.elapsed_seconds,
+            )
+            for mark in marks
+        ),
+        "schedule": ScheduleReport(
+            cron="0 5 * * *",
+            since=NOW - timedelta(days=30),
+            moments=30,
+            missed=(NOW - timedelta(days=9),),
+            next_at=NOW + timedelta(hours=17),
+            is_overdue=False,
+            sentence="1 of 30 runs that the schedule asked for did not begin within an hour.",
+        ),
+        "last_runs": tuple(make_run(300_412_900 + day) for day in range(6, -1, -1)),
+        "builds": (
+            JobNode(
+                unique_id="model.storefront.fct_orders",
+                name="fct_orders",
+                resource_type="model",
+                elapsed_seconds=41.0,
+                rows_affected=1_200_000,
+            ),
+        ),
+        "builds_run_id": 300_412_906,
+        "as_of": NOW,
+    }
+    return JobReport(**facts | changes)
+
+
+def make_started(account: str, run_id: int, **changes) -> StartedRun:
+    facts = {
+        "account": account,
+        "run_id": run_id,
+        "job_id": 12,
+        "status": "queued",
+        "retrying_run_id": None,
+        "sentence": f"dbt Cloud began run {run_id}.",
+        "as_of": NOW,
+    }
+    return StartedRun(**facts | changes)
 
 
 def make_runs(limit: int, offset: int) -> RunsReport:

@@ -89,6 +89,14 @@ def list_timed_runs(
     return marks
 
 
+def list_job_marks(tx: Connection, account_key: int, job_id: int, since: datetime, until: datetime) -> list[RunMark]:
+    """List the runs of a job between two times, oldest first."""
+    columns = (runs.c.run_id, runs.c.status, runs.c.placed_at, runs.c.started_at, runs.c.finished_at)
+    here = (runs.c.account_key == account_key) & (runs.c.job_id == job_id)
+    query = select(*columns).where(here, runs.c.placed_at >= since, runs.c.placed_at < until)
+    return [run_mark(row) for row in tx.execute(query.order_by(runs.c.placed_at, runs.c.run_id))]
+
+
 def _query() -> Any:
     same = jobs.c.account_key
     joined = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -46,6 +48,7 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "count": words.say_count,
+        "seconds_of": partial(timedelta, 0),
         "say_bucket": say_bucket,
         "strip_of": draw_strip,
         "spark_of": draw_spark,
