@@ -176,3 +176,24 @@ def test_a_run_says_why_it_went_wrong(site, tokens):
     assert node_link("source.storefront.shop.orders", "acme").replace("&", "&amp;") in section
     assert "Skipped: 3 nodes" in section
     assert "&lt;b&gt;between" in section
+
+
+def test_the_code_and_what_changed_of_it_are_on_the_page(site, tokens):
+    """Code as written and as run, the lines that came and went, and markup in them only as text."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+
+    assert "ref(&#39;stg_orders&#39;)" in page
+    assert "select * from db.stg.stg_orders" in page
+    assert '<span class="went">-  old</span>' in page
+    assert '<span class="came">+  &lt;script&gt;alert(1)&lt;/script&gt;</span>' in page
+    assert "1 line came, 1 went" in page
+
+
+def test_a_flaky_test_is_called_so(site, tokens):
+    """The history of each test is a strip; one that fails and passes in turn is flaky, others are not."""
+    page = site.ask("/nodes?ref=fct_orders&account=acme", token=tokens["viewer"]).text
+    tests = page[page.index('id="tests"') :].split("</section>")[0]
+
+    assert tests.count("flaky") == 1
+    assert "5 turns between passing and failing" in tests
+    assert "1,204 rows, 1 column" in page

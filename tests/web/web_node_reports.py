@@ -25,6 +25,7 @@ from headwater.observatory.node_reports import (
     NodePlace,
     NodeReport,
     NodeSummary,
+    NodeTable,
     NodeTest,
     OwnerSummary,
     VersionChange,
@@ -161,6 +162,13 @@ def make_summary(name: str = "fct_orders", **changes) -> NodeSummary:
     return NodeSummary(**_summary_facts(name) | changes)
 
 
+CODE_DIFF = ("@@ -1,2 +1,2 @@", " select", "-  old", "+  <script>alert(1)</script>")
+
+CODE_CHANGE = VersionChange(
+    happened_at=NOW, run_id=300_412_980, what="changed", aspects=("code", "columns"), diff=CODE_DIFF
+)
+
+
 def make_node(name: str = "fct_orders", **changes) -> NodeReport:
     facts = _summary_facts(name) | {
         "sentence": f"{name} is a model of Storefront. Its 2 tests: 1 fail, 1 pass.",
@@ -179,17 +187,34 @@ def make_node(name: str = "fct_orders", **changes) -> NodeReport:
         "upstream": 15,
         "downstream": {"model": 22, "test": 68},
         "columns": (NodeColumn(name="id", declared_type="int", warehouse_type="BIGINT", description="Key."),),
-        "tests": (make_test("unique_id", "fail"), make_test("not_null_id", "pass"), make_test("new", None)),
+        "tests": (
+            make_test("unique_id", "fail", history=("pass", "fail") * 3, turns=5, is_flaky=True),
+            make_test("not_null_id", "pass"),
+            make_test("new", None),
+        ),
         "jobs": (NodeJob(job_id=7, job_name="nightly", executions=12, last_run_id=300_412_980, last_at=NOW),),
         "executions": (make_execution("error"), make_execution("success")),
         "builds": (make_build(), make_build(run_id=None, reads=())),
         "data_as_of": make_data_as_of(),
         "version_changes": (
-            VersionChange(happened_at=NOW, run_id=300_412_980, what="changed", aspects=("code", "columns")),
+            VersionChange(
+                happened_at=NOW, run_id=300_412_980, what="changed", aspects=("code", "columns"), diff=CODE_DIFF
+            ),
             VersionChange(happened_at=NOW, run_id=None, what="added", aspects=()),
         ),
         "notes": ("Named as parents, but in no manifest that is known: model.storefront.gone.",),
         "as_of": NOW,
+        "raw_code": "select * from {{ ref('stg_orders') }}",
+        "compiled_code": "select * from db.stg.stg_orders",
+        "warehouse": NodeTable(
+            relation="db.marts.fct_orders",
+            kind="BASE TABLE",
+            owner="dbt",
+            row_count=1204,
+            columns=1,
+            first_seen_at=NOW - timedelta(days=9),
+            last_seen_at=NOW,
+        ),
     }
     return NodeReport(**facts | changes)
 
@@ -384,3 +409,6 @@ def _summary_facts(name: str) -> dict[str, object]:
         "owners": ("Data Platform",),
         "tags": ("hourly",),
     }
+
+
+FLAKY = make_test("unique_id", "fail", history=("pass", "fail") * 3, turns=5, is_flaky=True)

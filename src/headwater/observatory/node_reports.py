@@ -100,7 +100,10 @@ class NodeColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeTest:
-    """A test attached to a node with its last result; without a status where none is stored."""
+    """A test attached to a node with its last result; without a status where none is stored.
+
+    `history` is how it ended in the last two weeks, newest last, the newest 24; `turns` how often it turned in them.
+    """
 
     unique_id: str
     name: str
@@ -112,6 +115,22 @@ class NodeTest:
     message: str | None
     run_id: int | None
     happened_at: datetime | None
+    history: tuple[str, ...] = ()
+    turns: int = 0
+    is_flaky: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTable:
+    """A node's relation as a catalog found it in the warehouse last."""
+
+    relation: str
+    kind: str
+    owner: str | None
+    row_count: int | None
+    columns: int
+    first_seen_at: datetime
+    last_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +163,16 @@ class NodeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionChange:
-    """When a node was seen with another version than before, newest first, and in which aspects it differs."""
+    """When a node was seen with another version than before, newest first, and in which aspects it differs.
+
+    `diff` are the lines of code that went and came, with those around them.
+    """
 
     happened_at: datetime
     run_id: int | None
     what: str
     aspects: tuple[str, ...]
+    diff: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +203,9 @@ class NodeReport(NodeSummary):
     version_changes: tuple[VersionChange, ...]
     notes: tuple[str, ...]
     as_of: datetime
+    raw_code: str | None = None
+    compiled_code: str | None = None
+    warehouse: NodeTable | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from headwater.analysis.changes import compare_nodes
 from headwater.model.invocation import FAILED
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import CatalogTable, Node, local_name
@@ -16,6 +14,7 @@ from headwater.observatory.catalog import summarise_node
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import count_types, dotted, list_notes, list_owners, place_of
 from headwater.observatory.lineage import Estate, name_of
+from headwater.observatory.node_code import find_compiled, list_version_changes
 from headwater.observatory.node_reports import (
     Neighbour,
     NodeColumn,
@@ -23,21 +22,21 @@ from headwater.observatory.node_reports import (
     NodeJob,
     NodeReport,
     NodeSummary,
+    NodeTable,
     NodeTest,
-    VersionChange,
 )
+from headwater.observatory.node_tests import TESTS, list_tests
 from headwater.observatory.provenance import list_builds, read_provenance, summarise_data_as_of
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.observatory.runs import seconds
 from headwater.observatory.sentences import say_span
 from headwater.store.catalog import list_catalog_history
-from headwater.store.lineage import list_manifest_uses, list_version_history, read_nodes
-from headwater.store.node_queries import NodeResult, list_last_results, list_node_results
+from headwater.store.lineage import read_nodes
+from headwater.store.node_queries import NodeResult, list_node_results
+from headwater.store.rows import CatalogRow
 
 _LAST = 20
 _COUNTED = 200
-_MOST_CHANGES = 20
-_TESTS = frozenset({"test", "unit_test"})
 
 
 def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: bool = False) -> NodeReport:
@@ -55,10 +54,11 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         results = _list_results(tx, found)
         upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
         children = lineage.children(found.address, with_ephemeral=with_ephemeral)
-        tests = _list_tests(tx, found, lineage.children(found.address))
+        tests = list_tests(tx, found, lineage.children(found.address), found.moment.at or observatory.store.now())
         contacts = list_owners(tx, found.estate, (found.address,))
         catalog = list_catalog_history(tx, held.place.account_key, row.node_key)
-        changes = _list_version_changes(tx, found)
+        changes = list_version_changes(tx, found)
+        compiled = find_compiled(tx, found)
         as_of = observatory.store.now()
         moment = found.moment.at or as_of
         provenance = read_provenance(tx, found.estate, found.address, moment)
@@ -92,6 +92,9 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         builds=builds,
         data_as_of=data_as_of,
         version_changes=changes,
+        raw_code=node.raw_code,
+        compiled_code=compiled,
+        warehouse=_describe_table(catalog[0]) if catalog else None,
         notes=list_notes(found, ()),
         as_of=as_of,
     )
@@ -125,7 +128,7 @@ def _list_ephemeral(found: FoundNode) -> tuple[str, ...]:
 
 def _is_test(estate: Estate, address: NodeAddress) -> bool:
     row = estate.row(address)
-    return row is not None and row.resource_type in _TESTS
+    return row is not None and row.resource_type in TESTS
 
 
 def _neighbour(estate: Estate, address: NodeAddress) -> Neighbour:
@@ -140,51 +143,6 @@ def _neighbour(estate: Estate, address: NodeAddress) -> Neighbour:
         relation=dotted(row.relation) if row and row.relation else None,
         materialized=row.materialized if row else None,
         is_known=row is not None,
-    )
-
-
-def _list_tests(tx: Connection, found: FoundNode, children: Iterable[NodeAddress]) -> tuple[NodeTest, ...]:
-    """List the tests that are attached to a node, not those that only read it."""
-    rows = {
-        address: row
-        for address in children
-        if (row := found.estate.row(address)) is not None and row.resource_type in _TESTS
-    }
-    account_key = found.address.account_key
-    bodies = read_nodes(tx, account_key, ((row.node_key, row.version) for row in rows.values()))
-    attached = [
-        (address, node)
-        for address, row in rows.items()
-        if isinstance(node := bodies.get(row.node_key), Node) and _is_attached(node, found.address.unique_id)
-    ]
-    last = list_last_results(
-        tx,
-        account_key,
-        [rows[address].node_key for address, _ in attached],
-        until=found.moment.at,
-        with_proposed=not found.held.place.is_production,
-    )
-    tests = (_test(node, last.get(rows[address].node_key)) for address, node in attached)
-    return tuple(sorted(tests, key=lambda test: (test.status not in FAILED, test.column_name or "", test.unique_id)))
-
-
-def _is_attached(test: Node, unique_id: str) -> bool:
-    attached = test.test.attached_node if test.test is not None else None
-    return attached == unique_id or (attached is None and test.parents[:1] == (unique_id,))
-
-
-def _test(node: Node, last: NodeResult | None) -> NodeTest:
-    return NodeTest(
-        unique_id=node.unique_id,
-        name=node.name,
-        test_name=node.test.test_name if node.test else None,
-        column_name=node.test.column_name if node.test else None,
-        severity=node.severity,
-        status=last.status if last else None,
-        failures=last.failures if last else None,
-        message=last.message if last else None,
-        run_id=last.run_id if last else None,
-        happened_at=last.happened_at if last else None,
     )
 
 
@@ -210,6 +168,19 @@ def _list_columns(node: Node, table: CatalogTable | None) -> tuple[NodeColumn, .
         for name, column in declared.items()
     ]
     return tuple(listed)
+
+
+def _describe_table(found: CatalogRow) -> NodeTable:
+    relation, table = found.table.relation, found.table
+    return NodeTable(
+        relation=dotted(relation),
+        kind=table.kind,
+        owner=table.owner,
+        row_count=table.row_count,
+        columns=len(table.columns),
+        first_seen_at=found.first_seen_at,
+        last_seen_at=found.last_seen_at,
+    )
 
 
 def _count_jobs(results: Iterable[NodeResult]) -> tuple[NodeJob, ...]:
@@ -246,43 +217,6 @@ def _execution(result: NodeResult) -> NodeExecution:
     )
 
 
-def _list_version_changes(tx: Connection, found: FoundNode) -> tuple[VersionChange, ...]:
-    """List when the node came, went and changed, from the manifests as they followed one another in its place."""
-    place, node_key = found.held.place, found.row.node_key
-    history = list_version_history(tx, place.scope, node_key)
-    uses = [
-        use
-        for use in list_manifest_uses(tx, place.scope)
-        if use.manifest_key in history and (found.moment.at is None or use.used_at <= found.moment.at)
-    ]
-    bodies = _read_versions(tx, place.account_key, node_key, history)
-    changes = []
-    for before, use in pairwise(uses):
-        old, new = history[before.manifest_key], history[use.manifest_key]
-        what, aspects = _compare(bodies.get(old), bodies.get(new)) if old != new else ("", ())
-        if what:
-            changes.append(VersionChange(happened_at=use.used_at, run_id=use.run_id, what=what, aspects=aspects))
-    return tuple(reversed(changes[-_MOST_CHANGES:]))
-
-
-def _read_versions(
-    tx: Connection, account_key: int, node_key: int, history: Mapping[int, bytes | None]
-) -> dict[bytes | None, Node]:
-    bodies: dict[bytes | None, Node] = {}
-    for version in {version for version in history.values() if version is not None}:
-        body = read_nodes(tx, account_key, [(node_key, version)]).get(node_key)
-        if isinstance(body, Node):
-            bodies[version] = body
-    return bodies
-
-
-def _compare(old: Node | None, new: Node | None) -> tuple[str, tuple[str, ...]]:
-    if old is None or new is None:
-        return ("removed" if new is None else "added", ()) if old is not new else ("", ())
-    change = compare_nodes(old, new)
-    return ("changed", change.aspects) if change is not None else ("", ())
-
-
 def _describe(summary: NodeSummary, results: list[NodeResult], tests: tuple[NodeTest, ...]) -> str:
     name = summary.name
     kind = "source" if summary.resource_type == "source" else summary.resource_type.replace("_", " ")
@@ -293,7 +227,7 @@ def _describe(summary: NodeSummary, results: list[NodeResult], tests: tuple[Node
         by = f" by {last.job_name}" if last.job_name else ""
         verb = "checked" if summary.resource_type == "source" else "run"
         parts.append(f"It was last {verb} at {last.happened_at:%Y-%m-%d %H:%M} UTC{by}{took}: {last.status}.")
-    elif summary.resource_type in {"model", "seed", "snapshot", "source", *_TESTS}:
+    elif summary.resource_type in {"model", "seed", "snapshot", "source", *TESTS}:
         parts.append("No execution of it is stored.")
     if tests:
         counts = Counter(test.status or "never ran" for test in tests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -75,6 +76,27 @@ def list_last_results(
         ranked = _results(executions, where).add_columns(rank.label("rank")).subquery()
         found |= {row.node_key: _result(row) for row in tx.execute(select(ranked).where(ranked.c.rank == 1))}
     return found
+
+
+def list_statuses(
+    tx: Connection,
+    account_key: int,
+    node_keys: Iterable[int],
+    since: datetime,
+    until: datetime,
+    *,
+    with_proposed: bool = False,
+) -> dict[int, list[str]]:
+    """List how each of some nodes ended between two times, oldest first."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for chunk in chunks(node_keys, _SOME):
+        where = [executions.c.account_key == account_key, executions.c.node_key.in_(chunk)]
+        where += [executions.c.happened_at >= since, executions.c.happened_at <= until]
+        if not with_proposed:
+            where.append(is_proposed().is_(False))
+        for row in tx.execute(_results(executions, where).order_by(executions.c.happened_at)):
+            found[row.node_key].append(row.status)
+    return dict(found)
 
 
 def _results(table: Table, where: Sequence[ColumnElement[bool]]) -> Any:
