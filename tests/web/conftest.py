@@ -116,6 +116,8 @@ def door(observatory: Observatory) -> Door:
         set_followed=lambda name, *, is_paused, **_: web_reports.make_account_report(name, is_paused=is_paused),
         set_history=lambda _name, _days, **_: None,
         set_token=lambda _name, _token, **_: CheckReport(lines=(), is_usable=True),
+        sync_now=lambda _name, _by: None,
+        remove_account=lambda _name, *, by: "",  # noqa: ARG005
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),

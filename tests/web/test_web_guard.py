@@ -31,6 +31,8 @@ ROUTES = {
     ("POST", "/accounts/{account:str}/history"): {"admin"},
     ("POST", "/accounts/{account:str}/token"): {"admin"},
     ("POST", "/accounts/{account:str}/{act:str}"): {"admin"},
+    ("POST", "/accounts/{account:str}/sync"): {"operator", "admin"},
+    ("POST", "/accounts/{account:str}/remove"): {"admin"},
     ("GET", "/incidents"): READING,
     ("GET", "/incidents/{incident:str}"): READING,
     ("POST", "/incidents/{incident:str}/{act:str}"): {"operator", "admin"},
@@ -101,6 +103,7 @@ PROVED = {
     ("POST", "/settings/tokens/{name:str}/revoke"),
     ("POST", "/accounts"),
     ("POST", "/accounts/{account:str}/token"),
+    ("POST", "/accounts/{account:str}/remove"),
 }
 """What only a person does who proved lately who it is."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import web_incident_reports
 
 from headwater.observatory.cause_reports import RunCauseSummary
-from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
+from headwater.observatory.following import AccountReport, FilterChoice, FilterThing, SyncPassSummary
 from headwater.observatory.job_reports import JobDay, JobMark, JobNode, JobReport, ScheduleReport
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
@@ -539,4 +539,24 @@ def make_account_report(name: str, **changes) -> AccountReport:
         ),
         history_from=NOW,
         as_of=NOW,
+        passes=(
+            make_pass(passes=42, requests=84),
+            make_pass(60, runs_new=3, runs_updated=1, artifacts_stored=6, requests=19),
+            make_pass(120, requests=1, rate_limited=1, error="cloud.getdbt.com was asked too often (429)."),
+        ),
     )
+
+
+def make_pass(minutes_ago: int = 0, **changes) -> SyncPassSummary:
+    facts = {
+        "began_at": NOW - timedelta(minutes=minutes_ago + 50),
+        "ended_at": NOW - timedelta(minutes=minutes_ago),
+        "passes": 1,
+        "requests": 2,
+        "rate_limited": 0,
+        "runs_new": 0,
+        "runs_updated": 0,
+        "artifacts_stored": 0,
+        "error": "",
+    }
+    return SyncPassSummary(**facts | changes)

@@ -34,3 +34,23 @@ class SyncState:
         if self.backfill_from is None:
             return True
         return self.backfilled_to is not None and self.backfilled_to <= self.backfill_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPass:
+    """What one pass over an account asked and brought, or several after one another that brought nothing."""
+
+    began_at: datetime
+    ended_at: datetime
+    passes: int = 1
+    requests: int = 0
+    rate_limited: int = 0
+    runs_new: int = 0
+    runs_updated: int = 0
+    artifacts_stored: int = 0
+    error: str = ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it brought nothing."""
+        return not (self.runs_new or self.runs_updated or self.artifacts_stored)

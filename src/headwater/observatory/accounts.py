@@ -115,7 +115,7 @@ def check_account(observatory: Observatory, name: str) -> CheckReport:
     return _report(check_connection(observatory.client(get_account(observatory, name))))
 
 
-def remove_account(observatory: Observatory, name: str) -> str:
+def remove_account(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> str:
     """Remove an account with everything that was stored of it, its webhook at dbt Cloud first.
 
     Gives a sentence where the webhook could not be ended there: the account is removed all the same, and what dbt
@@ -131,7 +131,7 @@ def remove_account(observatory: Observatory, name: str) -> str:
     now = observatory.store.now()
     with observatory.store.write() as tx:
         stored.delete_account(tx, account.account_key)
-        note(observatory, tx, COMMAND_LINE, "account removed", name, now=now)
+        note(observatory, tx, by, "account removed", name, now=now)
     return left
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from headwater.errors import NotKnown, WrongUse
@@ -16,9 +16,12 @@ from headwater.observatory.syncing import syncing_apart
 from headwater.store import filters as stored
 from headwater.store.accounts import set_paused
 from headwater.store.rows import Account
+from headwater.store.sync_passes import list_passes
 from headwater.store.sync_states import get_sync_state, save_sync_state
 from headwater.store.writing import lock_account
 from headwater.sync.account import read_structure
+
+_PASSES_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +46,26 @@ class FilterChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPassSummary:
+    """A line of the sync log: a pass, or several after one another that brought nothing and went alike."""
+
+    began_at: datetime
+    ended_at: datetime
+    passes: int
+    requests: int
+    rate_limited: int
+    runs_new: int
+    runs_updated: int
+    artifacts_stored: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountReport:
-    """An account, and which of its runs are followed since when; `notes` say what else is to be known."""
+    """An account, and which of its runs are followed since when; `notes` say what else is to be known.
+
+    `passes` is its sync log, newest first.
+    """
 
     account: AccountSummary
     with_ci: bool
@@ -52,6 +73,7 @@ class AccountReport:
     history_from: datetime | None
     as_of: datetime
     notes: tuple[str, ...] = ()
+    passes: tuple[SyncPassSummary, ...] = ()
 
 
 def get_account_report(observatory: Observatory, name: str, *, notes: tuple[str, ...] = ()) -> AccountReport:
@@ -61,6 +83,7 @@ def get_account_report(observatory: Observatory, name: str, *, notes: tuple[str,
         chosen = stored.get_filter(tx, account.account_key)
         inventory = read_inventory(tx, account.account_key)
         state = get_sync_state(tx, account.account_key)
+        passes = list_passes(tx, account.account_key, limit=_PASSES_SHOWN)
     return AccountReport(
         account=get_account_summary(observatory, name),
         with_ci=chosen.with_ci,
@@ -68,6 +91,7 @@ def get_account_report(observatory: Observatory, name: str, *, notes: tuple[str,
         history_from=state.backfill_from,
         as_of=now,
         notes=notes,
+        passes=tuple(SyncPassSummary(**asdict(done)) for done in passes),
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from headwater.errors import AccessDenied, DbtCloudError, HeadwaterError, Stopping, StoreError, TokenRejected, WrongUse
 from headwater.model.account import AccountStatus
+from headwater.model.sync import SyncPass
 from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
@@ -21,6 +22,7 @@ from headwater.observatory.reports import SyncReport
 from headwater.store.accounts import list_accounts, save_connection
 from headwater.store.leases import claim_lease, release_lease
 from headwater.store.rows import Account
+from headwater.store.sync_passes import log_pass
 from headwater.store.sync_states import add_requests, get_sync_state, save_sync_state
 from headwater.sync.account import AccountSync, Collected, PassReport, sync_account
 from headwater.sync.plan import widen_backfill
@@ -29,6 +31,7 @@ LEASE = timedelta(seconds=45)
 """How long an account stays claimed by a process that died."""
 
 _COLLECTED_AT_ONCE = 40
+_FAULTS_LOGGED = 3
 Progress = Callable[[str, PassReport], None]
 """Called after each part of a sync with the account's name and what it has brought so far."""
 
@@ -103,12 +106,22 @@ def make_pass(observatory: Observatory, name: str) -> PassReport:
 
 def _copy(observatory: Observatory, name: str) -> PassReport:
     account = get_account(observatory, name)
-    with (
-        _claimed(observatory, account, "sync"),
-        _noted(observatory, account),
-        _syncing(observatory, account) as sync,
-    ):
-        return sync_account(sync, collect_limit=_COLLECTED_AT_ONCE)
+
+    def copy() -> PassReport:
+        with _syncing(observatory, account) as sync:
+            return sync_account(sync, collect_limit=_COLLECTED_AT_ONCE)
+
+    with _claimed(observatory, account, "sync"):
+        return _noting(observatory, account, copy)
+
+
+def sync_now(observatory: Observatory, name: str, by: Actor) -> PassReport:
+    """Make one pass over an account because somebody asked for it; raises as `make_pass`, and where it is paused."""
+    _get_unpaused(observatory, name)
+    now = observatory.store.now()
+    with observatory.store.write() as tx:
+        note(observatory, tx, by, "sync asked for", name, now=now)
+    return make_pass(observatory, name)
 
 
 @contextmanager
@@ -173,33 +186,40 @@ def _claimed(observatory: Observatory, account: Account, what: str) -> Iterator[
             release_lease(tx, lease, holder)
 
 
-@contextmanager
-def _noted(observatory: Observatory, account: Account) -> Iterator[None]:
-    """Note in the store whether a pass went well, and why not."""
-    before = observatory.traffic.total(account.name)
+def _noting(observatory: Observatory, account: Account, copy: Callable[[], PassReport]) -> PassReport:
+    """Make a pass, and note in the store what it brought, whether it went well, and why not."""
+    before, began_at = observatory.traffic.total(account.name), observatory.store.now()
     try:
-        yield
+        report = copy()
     except DbtCloudError as error:
         is_rejected = isinstance(error, TokenRejected | AccessDenied)
         status = AccountStatus.REJECTED if is_rejected else AccountStatus.FAILING
-        _note(observatory, account, before, status, str(error))
+        _note(observatory, account, before, began_at, status, str(error))
         raise
     except (StoreError, Stopping):
         raise
     except HeadwaterError as error:
-        _note(observatory, account, before, AccountStatus.FAILING, str(error))
+        _note(observatory, account, before, began_at, AccountStatus.FAILING, str(error))
         raise
-    _note(observatory, account, before, AccountStatus.CONNECTED, "")
+    _note(observatory, account, before, began_at, AccountStatus.CONNECTED, "", report)
+    return report
 
 
 def note_failure(observatory: Observatory, name: str, reason: str) -> None:
     """Note that a pass over an account broke off, where the accounts page shows it."""
     account = get_account(observatory, name)
-    _note(observatory, account, observatory.traffic.total(name), AccountStatus.FAILING, reason)
+    now = observatory.store.now()
+    _note(observatory, account, observatory.traffic.total(name), now, AccountStatus.FAILING, reason)
 
 
 def _note(
-    observatory: Observatory, account: Account, before: tuple[int, int], status: AccountStatus, error: str
+    observatory: Observatory,
+    account: Account,
+    before: tuple[int, int],
+    began_at: datetime,
+    status: AccountStatus,
+    error: str,
+    report: PassReport | None = None,
 ) -> None:
     now = observatory.store.now()
     requests, limited = observatory.traffic.total(account.name)
@@ -214,6 +234,21 @@ def _note(
         )
         save_sync_state(tx, account.account_key, state)
         add_requests(tx, account.account_key, requests - before[0], limited - before[1])
+        brought = report or PassReport()
+        log_pass(
+            tx,
+            account.account_key,
+            SyncPass(
+                began_at=began_at,
+                ended_at=now,
+                requests=requests - before[0],
+                rate_limited=limited - before[1],
+                runs_new=brought.runs_new,
+                runs_updated=brought.runs_updated,
+                artifacts_stored=brought.artifacts_stored,
+                error=error or " ".join(brought.faults[:_FAULTS_LOGGED]),
+            ),
+        )
         if account.status is not status or account.last_error != error:
             save_connection(tx, account.account_key, status, error, now)
 

@@ -28,6 +28,7 @@ _SAID = {
     "pause": "The account is paused. dbt Cloud is not asked for it; what is stored stays.",
     "resume": "The account is followed again, from where it stopped.",
     "token": "The token was tried and replaced.",
+    "sync": "A pass was made; the sync log says what it brought.",
     "history": "The next passes copy the history that is missing.",
 }
 
@@ -124,6 +125,38 @@ def change_token(request: Request[Any, Any, Any], account: FromPath[str], body: 
 
 
 @post(
+    "/accounts/{account:str}/sync",
+    role=Role.OPERATOR,
+    sync_to_thread=True,
+    include_in_schema=False,
+    status_code=303,
+    request_max_body_size=_FORM_SIZE_LIMIT,
+)
+def sync_account(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[Any]:
+    """Make one pass over the account now."""
+    return _act(request, account, "sync", lambda: door_of(request).sync_now(account, actor_of(request)))
+
+
+@post(
+    "/accounts/{account:str}/remove",
+    role=Role.ADMIN,
+    proof=True,
+    sync_to_thread=True,
+    include_in_schema=False,
+    status_code=303,
+    request_max_body_size=_FORM_SIZE_LIMIT,
+)
+def remove_account(request: Request[Any, Any, Any], account: FromPath[str], body: RawBody) -> Response[Any]:
+    """Remove the account with all that is stored of it, where its name was written once more."""
+    door = door_of(request)
+    if _first(_read(body), "name") != door.get_account(account).account.account:
+        fault = "Write the name of the account as it stands at the top of this page."
+        return _refuse(request, account, {"remove": fault})
+    left = door.remove_account(account, by=actor_of(request))
+    return Redirect("/accounts?removed=" + ("webhook" if left else "yes"), status_code=303)
+
+
+@post(
     "/accounts/{account:str}/{act:str}",
     role=Role.ADMIN,
     sync_to_thread=True,
@@ -185,6 +218,7 @@ def _show(
         account=report.account,
         forms=forms,
         may_change=may_change,
+        may_sync=request.scope["user"].role.includes(Role.OPERATOR) and bool(report.account.token_hint),
         said=said,
     )
 

@@ -65,6 +65,8 @@ _HANDLERS: tuple[ControllerRouterHandler, ...] = (
     accounts.change_filter,
     accounts.change_history,
     accounts.change_token,
+    accounts.sync_account,
+    accounts.remove_account,
     accounts.pause_or_resume,
     node_pages.node_page,
     node_pages.catalog_page,

@@ -20,6 +20,10 @@ from headwater.web.render import page
 
 _FORM_SIZE_LIMIT = 16 * 1024
 _FIELDS = ("name", "account_id", "url")
+_REMOVED = {
+    "yes": "The account was removed, with all that was stored of it.",
+    "webhook": "The account was removed. Its webhook could not be ended at dbt Cloud: delete it in the settings there.",
+}
 
 
 # The two of one path go to a thread by themselves: Litestar 2.25 wraps handlers twice whose path is registered twice.
@@ -68,5 +72,6 @@ def _show(request: Request[Any, Any, Any], fields: Mapping[str, str], faults: Ma
         fields={name: fields.get(name, "") for name in _FIELDS},
         faults=faults,
         may_change=request.scope["user"].role.includes(Role.ADMIN),
+        removed=_REMOVED.get(request.query_params.get("removed", ""), ""),
         **live,
     )

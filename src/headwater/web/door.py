@@ -79,6 +79,8 @@ class Door:
     set_followed: Callable[..., AccountReport]
     set_history: Callable[..., None]
     set_token: Callable[..., CheckReport]
+    sync_now: Callable[[str, Actor], object]
+    remove_account: Callable[..., str]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
@@ -123,6 +125,8 @@ def open_door(observatory: Observatory) -> Door:
         set_followed=partial(following.set_followed, observatory),
         set_history=partial(syncing.widen, observatory),
         set_token=partial(accounts.set_token, observatory),
+        sync_now=partial(syncing.sync_now, observatory),
+        remove_account=partial(accounts.remove_account, observatory),
         get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         get_verdict=partial(verdicts.get_verdict, observatory),

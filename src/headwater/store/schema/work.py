@@ -25,6 +25,21 @@ sync_states = Table(
     needed("rate_limited_total", Number(), "0"),
 )
 
+sync_passes = Table(
+    "sync_passes",
+    metadata,
+    account(),
+    key("began_at", Instant),
+    needed("ended_at", Instant()),
+    needed("passes", Number()),
+    needed("requests", Number()),
+    needed("rate_limited", Number()),
+    needed("runs_new", Number()),
+    needed("runs_updated", Number()),
+    needed("artifacts_stored", Number()),
+    needed("error", Words(), "''"),
+)
+
 request_budgets = Table(
     "request_budgets",
     metadata,
