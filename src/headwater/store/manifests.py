@@ -18,7 +18,7 @@ from sqlalchemy import CTE, Connection, FromClause, Subquery, bindparam, func, s
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, NodeRelation, Owner
-from headwater.store.nodes import MACRO, ensure_node_keys, read_body, save_node_versions, version_of
+from headwater.store.nodes import MACRO, ensure_node_keys, read_body, resource_type_of, save_node_versions, version_of
 from headwater.store.rows import ManifestRow, Nodes
 from headwater.store.schema import environments, manifest_fingerprints, manifest_nodes, manifests, node_versions, nodes
 from headwater.store.values import clean_key
@@ -225,10 +225,8 @@ def _with_versions(held: Subquery, account_key: int) -> FromClause:
 
 
 def _insert_manifest(tx: Connection, scope: Scope, manifest: Manifest, current_at: datetime, now: datetime) -> int:
-    resource_types = {macro.unique_id: MACRO for macro in manifest.macros}
-    resource_types |= {node.unique_id: node.resource_type for node in manifest.nodes}
-    keys = ensure_node_keys(tx, scope, resource_types)
     everything: tuple[Node | Macro, ...] = (*manifest.macros, *manifest.nodes)
+    keys = ensure_node_keys(tx, scope, {thing.unique_id: resource_type_of(thing) for thing in everything})
     things = {keys[thing.unique_id]: thing for thing in everything}
     versions = {key: version_of(thing) for key, thing in things.items()}
     base_key, depth, rows = _differences(tx, scope, versions)
