@@ -138,11 +138,13 @@ def simulating() -> Iterator[Cloud]:
     """Simulate dbt Cloud in a process of its own."""
     command = [sys.executable, "-m", "headwater.simulator", "--days", "2", "--seed", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
-        account = told["accounts"][0]
-        yield Cloud(told["url"], account["id"], account["token"])
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            account = told["accounts"][0]
+            yield Cloud(told["url"], account["id"], account["token"])
+        finally:
+            process.terminate()
 
 
 def make_token(folder: Path) -> str:
