@@ -170,19 +170,6 @@ def list_relations(tx: Connection, account_key: int, manifest_key: int) -> list[
     return [one for one in found if one.resource_type != "test" or one.relation_name is not None]
 
 
-def list_parents(
-    tx: Connection, account_key: int, manifest_key: int, node_keys: Iterable[int]
-) -> dict[str, tuple[str, ...]]:
-    """Give the parents of some nodes as a manifest has them, by unique_id; without reading whole nodes."""
-    held = _resolved(account_key, manifest_key)
-    query = select(nodes.c.unique_id, held.c.node_key, node_versions.c.parents).select_from(
-        _with_versions(held, account_key)
-    )
-    wanted = set(node_keys)
-    rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
-    return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
-
-
 def list_macros(
     tx: Connection, account_key: int, manifest_key: int, wanted: Iterable[str]
 ) -> tuple[list[Macro], dict[str, tuple[str, ...]]]:
