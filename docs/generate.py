@@ -43,6 +43,7 @@ from headwater.sdk import CollectResult, CoreResult
 from headwater.web.api import Revision
 from headwater.web.app import build_app
 from headwater.web.door import Door
+from headwater.web.search import SearchDocument
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- /generated -->"
@@ -94,6 +95,7 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (UsersReport, "`headwater user list --json`"),
     (AuditReport, "`headwater audit --json`"),
     (reports.OverviewReport, ""),
+    (SearchDocument, ""),
     (AcceptReport, ""),
     (Revision, ""),
 )

@@ -59,6 +59,8 @@ ROUTES = {
     ("GET", "/api/v1/accounts/{account:str}"): READING,
     ("GET", "/api/v1/match"): READING,
     ("GET", "/api/v1/revision"): READING,
+    ("GET", "/api/v1/events"): READING,
+    ("GET", "/api/v1/search"): READING,
     ("GET", "/api/v1/openapi"): READING,
     ("GET", "/api/v1/openapi/openapi.json"): READING,
     ("GET", "/api/v1/openapi/{path:str}"): READING,

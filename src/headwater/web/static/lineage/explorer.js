@@ -1,4 +1,5 @@
 // The explorer of the lineage: asks for the view that the address names, and lets it be walked, opened and saved.
+import { follow } from "../events.js";
 import { sayTimes } from "../times.js";
 import * as search from "./search.js";
 import { hrefOf } from "./shapes.js";
@@ -9,7 +10,6 @@ const element = document.getElementById("stage");
 const marks = Object.fromEntries([...document.querySelectorAll("#marks > svg")].map((one) => [one.classList[1].slice(2), one]));
 const stage = new Stage(element, marks, () => { clearTimeout(saving); saving = setTimeout(keepCamera, 200); });
 const panel = document.createElement("div");
-const LOOK_PERIOD = 3000;
 let saving = 0, asking = null, bringing = null, query = new URLSearchParams(location.search);
 
 // What a view is asked for with: the question alone, without colour and camera.
@@ -289,4 +289,4 @@ panel.setAttribute("role", "status");
 element.after(buttons(), panel);
 listenToControls();
 go(query, { isNew: false });
-setInterval(look, LOOK_PERIOD);
+follow(look);
