@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.params import FromPath, RawBody
 from litestar.response import Redirect
 
@@ -53,9 +53,11 @@ class AccountForms:
 
 
 @get("/accounts/{account:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
-def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[str]:
-    """Show an account and what is followed of it; who may change that finds the forms here."""
-    report = door_of(request).get_account(account)
+def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[Any]:
+    """Show an account and what is followed of it; with forms for who may change it; `.json` for its document."""
+    report = door_of(request).get_account(account.removesuffix(".json"))
+    if account.endswith(".json"):
+        return Response(report, media_type=MediaType.JSON)
     return _show(request, report, _fill(report), said=_SAID.get(request.query_params.get("saved", ""), ""))
 
 

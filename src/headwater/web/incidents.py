@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Redirect
@@ -58,9 +58,11 @@ def incidents_page(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 @get("/incidents/{incident:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
-def incident_page(request: Request[Any, Any, Any], incident: FromPath[str]) -> Response[str]:
-    """Show an incident; who may act on it finds the forms here."""
-    report = door_of(request).get_incident(incident)
+def incident_page(request: Request[Any, Any, Any], incident: FromPath[str]) -> Response[Any]:
+    """Show an incident; who may act on it finds the forms here. With `.json` behind its id, give its document."""
+    report = door_of(request).get_incident(incident.removesuffix(".json"))
+    if incident.endswith(".json"):
+        return Response(report, media_type=MediaType.JSON)
     return _show(request, report, said=_SAID.get(request.query_params.get("done", ""), ""))
 
 
