@@ -30,6 +30,7 @@ _SAID = {
     "token": "The token was tried and replaced.",
     "history": "The next passes copy the history that is missing.",
 }
+_UNDO = {"pause": "resume", "resume": "pause"}
 
 Fields = Mapping[str, list[str]]
 
@@ -58,7 +59,8 @@ def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Res
     report = door_of(request).get_account(account.removesuffix(".json"))
     if account.endswith(".json"):
         return Response(report, media_type=MediaType.JSON)
-    return _show(request, report, _fill(report), said=_SAID.get(request.query_params.get("saved", ""), ""))
+    saved = request.query_params.get("saved", "")
+    return _show(request, report, _fill(report), said=_SAID.get(saved, ""), undo=_UNDO.get(saved, ""))
 
 
 @post(
@@ -176,6 +178,7 @@ def _show(
     forms: AccountForms,
     *,
     said: str = "",
+    undo: str = "",
     status_code: int = 200,
 ) -> Response[str]:
     may_change = request.scope["user"].role.includes(Role.ADMIN) and bool(report.account.account_id)
@@ -188,6 +191,7 @@ def _show(
         forms=forms,
         may_change=may_change,
         said=said,
+        undo=f"/accounts/{quote(report.account.account, safe='')}/{undo}" if undo and may_change else "",
     )
 
 

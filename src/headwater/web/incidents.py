@@ -36,6 +36,8 @@ _SAID = {
     "note": "The note is in the timeline.",
     "resolve": "Resolved. If it happens once more, it is opened again.",
 }
+_UNDO = {("acknowledge", "acknowledged"): "unacknowledge", ("unacknowledge", "open"): "acknowledge"}
+"""The act that takes another back, where the incident is still as that left it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ def incident_page(request: Request[Any, Any, Any], incident: FromPath[str]) -> R
     report = door_of(request).get_incident(incident.removesuffix(".json"))
     if incident.endswith(".json"):
         return Response(report, media_type=MediaType.JSON)
-    return _show(request, report, said=_SAID.get(request.query_params.get("done", ""), ""))
+    done = request.query_params.get("done", "")
+    return _show(request, report, said=_SAID.get(done, ""), undo=_UNDO.get((done, report.incident.state), ""))
 
 
 @post(
@@ -171,17 +174,20 @@ def _show(
     report: IncidentReport,
     *,
     said: str = "",
+    undo: str = "",
     fault: tuple[str, str] = ("", ""),
     status_code: int = 200,
 ) -> Response[str]:
+    may_act = request.scope["user"].role.includes(Role.OPERATOR)
     return page(
         request,
         "incident.html",
         status_code=status_code,
         report=report,
         incident=report.incident,
-        may_act=request.scope["user"].role.includes(Role.OPERATOR),
+        may_act=may_act,
         said=said,
+        undo=f"/incidents/{report.incident.id}/{undo}" if undo and may_act else "",
         fault=fault,
         revision=report.revision,
     )

@@ -9,7 +9,7 @@ const main = document.querySelector("main[data-revision]");
 let isBusy = false, broughtAt = Date.now(), wanted = Number(main.dataset.revision), shown = wanted;
 
 function isTyping() {
-  const fields = [...document.querySelectorAll("main form input")];
+  const fields = [...document.querySelectorAll("main form :is(input, textarea)")];
   return Boolean(document.activeElement?.closest("main form")) || fields.some((e) => e.value !== e.defaultValue);
 }
 
