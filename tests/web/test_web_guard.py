@@ -59,6 +59,23 @@ ROUTES = {
     ("GET", "/api/v1/accounts/{account:str}"): READING,
     ("GET", "/api/v1/match"): READING,
     ("GET", "/api/v1/revision"): READING,
+    ("GET", "/api/v1/events"): READING,
+    ("GET", "/api/v1/search"): READING,
+    ("GET", "/badges/nodes.svg"): READING,
+    ("GET", "/badges/jobs/{account:str}/{picture:str}"): READING,
+    ("GET", "/settings.json"): READING,
+    ("GET", "/settings/users.json"): {"admin"},
+    ("GET", "/settings/tokens.json"): {"admin"},
+    ("GET", "/settings/webhooks.json"): {"admin"},
+    ("GET", "/settings/retention.json"): READING,
+    ("GET", "/settings/audit.json"): {"admin"},
+    ("GET", "/settings/about.json"): READING,
+    ("GET", "/api/v1/settings"): READING,
+    ("GET", "/api/v1/settings/users"): {"admin"},
+    ("GET", "/api/v1/settings/tokens"): {"admin"},
+    ("GET", "/api/v1/settings/webhooks"): {"admin"},
+    ("GET", "/api/v1/settings/audit"): {"admin"},
+    ("GET", "/api/v1/settings/about"): READING,
     ("GET", "/api/v1/openapi"): READING,
     ("GET", "/api/v1/openapi/openapi.json"): READING,
     ("GET", "/api/v1/openapi/{path:str}"): READING,
@@ -101,7 +118,7 @@ PROVED = {
 FILL = {
     "{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css",
     "{hook_id:str}": "hook", "{act:str}": "pause", "{name:str}": "nobody", "{path:str}": "openapi.json",
-    "{incident:str}": "1-1",
+    "{incident:str}": "1-1", "{picture:str}": "7.svg",
 }  # fmt: skip
 
 

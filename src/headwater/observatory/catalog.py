@@ -55,7 +55,7 @@ def list_catalog(
     listed = [(held, row) for held, row in everything if fits(held, row)]
     text = _plain(wanted.text)
     listed.sort(
-        key=lambda one: (_rank(one[1], text), one[1].name.casefold(), one[1].unique_id, one[0].place.account_name)
+        key=lambda one: (rank_node(one[1], text), one[1].name.casefold(), one[1].unique_id, one[0].place.account_name)
     )
     page = listed[offset : None if limit is None else offset + limit]
     return CatalogReport(
@@ -116,7 +116,7 @@ def _read_filter(wanted: CatalogFilter) -> Callable[[Held, LineageRow], bool]:
             and (not kinds or (row.materialized or "") in kinds)
             and (not tag or tag in (known.casefold() for known in row.tags))
             and (not owner or _is_owned(held, row, owner))
-            and (not text or _says(row, text))
+            and (not text or says(row, text))
         )
 
     return fits
@@ -128,12 +128,13 @@ def _is_owned(held: Held, row: LineageRow, owner: str) -> bool:
     return any(owner in name.casefold() for name in names if name)
 
 
-def _says(row: LineageRow, text: str) -> bool:
+def says(row: LineageRow, text: str) -> bool:
+    """Whether a node's name, unique_id or table says a casefolded text."""
     table = dotted(row.relation) if row.relation is not None else ""
     return any(text in said.casefold() for said in (row.name, row.unique_id, table))
 
 
-def _rank(row: LineageRow, text: str) -> tuple[bool, bool, bool]:
+def rank_node(row: LineageRow, text: str) -> tuple[bool, bool, bool]:
     """Give where a node stands among those that say a text; without a text all stand alike."""
     name = row.name.casefold()
     return (bool(text) and name != text, not name.startswith(text), bool(text) and row.resource_type in TESTS)

@@ -8,13 +8,13 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from headwater.model.account import Job
 from headwater.model.run import RunStatus
 from headwater.store.accounts import run_mark
 from headwater.store.inventory import read_job
-from headwater.store.rows import JobSummary, RunMark
+from headwater.store.rows import JobSummary, NamedJob, RunMark
 from headwater.store.schema import accounts, environments, jobs, projects, run_hours, runs
 
 _STRIP = 20
@@ -55,6 +55,26 @@ def list_jobs(
             )
         )
     return summaries
+
+
+def find_jobs(tx: Connection, words: str, number: int | None, limit: int) -> list[NamedJob]:
+    """Find jobs whose name holds some words in lower case, or whose id is a number; those that begin so first."""
+    name = func.lower(jobs.c.name)
+    fits = name.contains(words, autoescape=True)
+    if number is not None:
+        fits = or_(fits, jobs.c.job_id == number)
+    begins_later = case((name.startswith(words, autoescape=True), 0), else_=1)
+    order = (jobs.c.is_deleted, begins_later, name, jobs.c.job_id)
+    return [
+        NamedJob(
+            account=row.account_name,
+            job_id=row.job_id,
+            job_name=row.name,
+            project_name=row.project_name,
+            is_deleted=row.is_deleted,
+        )
+        for row in tx.execute(_query().where(fits).order_by(*order).limit(limit))
+    ]
 
 
 def _query() -> Any:

@@ -200,6 +200,17 @@ class JobSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedJob:
+    """A job by its names alone."""
+
+    account: str
+    job_id: int
+    job_name: str
+    project_name: str | None
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCount:
     """A segment of a bar: the runs of one status that stand in one span of time."""
 

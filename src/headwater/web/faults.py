@@ -21,6 +21,7 @@ from headwater.errors import (
     NotAllowed,
     NotKnown,
     StoreError,
+    TooMany,
     TooManyTries,
     WrongUse,
 )
@@ -36,6 +37,7 @@ _STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
     (NotKnown, 404),
     (NotAllowed, 403),
     (TooManyTries, 429),
+    (TooMany, 503),
     (WrongUse, 400),
     (ArtifactUnreadable, 400),
     (StoreError, 503),
