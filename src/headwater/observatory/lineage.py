@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from headwater.analysis.excerpt import Excerpt, reverse
@@ -75,6 +76,36 @@ class Numbered:
     rows: list[LineageRow | None]
 
 
+class CatalogEntry(Struct, frozen=True, gc=False, kw_only=True):
+    """A node as the catalogue finds it; `text` and `order` are folded, `state` is as at a glance."""
+
+    held: Held
+    row: LineageRow
+    account: str
+    project: str
+    resource_type: str
+    materialized: str
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    contacts: str
+    text: str
+    order: tuple[str, str, str]
+    state: str
+    ran_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogShelf:
+    """All nodes of the places that answer, in the order of their names, with the sentences that say why they do.
+
+    `facets` counts all of them.
+    """
+
+    entries: tuple[CatalogEntry, ...]
+    places: tuple[tuple[Held, str], ...]
+    facets: Mapping[str, Mapping[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class LineageMemory:
     """What was read of manifests, which never change, and what was made of them: graphs, and where they are drawn.
@@ -88,7 +119,9 @@ class LineageMemory:
     folders: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
     views: Remembered[tuple[LineageReport, Excerpt]] = field(default_factory=lambda: Remembered(8))
     states: Remembered[LineageStates] = field(default_factory=lambda: Remembered(8))
-    glances: Remembered[Sequence[Glance]] = field(default_factory=lambda: Remembered(4))
+    glances: Remembered[Sequence[Glance]] = field(default_factory=lambda: Remembered(8))
+    words: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
+    shelves: Remembered[CatalogShelf] = field(default_factory=lambda: Remembered(4))
 
 
 @dataclass(frozen=True, slots=True)
