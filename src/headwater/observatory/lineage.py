@@ -146,12 +146,8 @@ class Shelf:
         if key is None:
             return None
         manifest = get_manifest(self.tx, place.account_key, key)
-        contents = self.memory.manifests.get(identify(manifest), lambda: self._read_contents(manifest))
+        contents = _remember_contents(self.tx, self.memory, manifest)
         return Held(place, manifest, contents.rows, contents.imported)
-
-    def _read_contents(self, manifest: ManifestRow) -> _Contents:
-        rows = {row.unique_id: row for row in list_lineage(self.tx, manifest.account_key, manifest.manifest_key)}
-        return _Contents(rows, _imported(self.tx, manifest, rows.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +170,14 @@ class Estate:
         """Find a node; None where a manifest only names it."""
         held = self.held.get(scope_of(address))
         return None if held is None else held.rows.get(address.unique_id)
+
+
+def read_parents(
+    tx: Connection, memory: LineageMemory, account_key: int, manifest_key: int
+) -> dict[str, tuple[str, ...]]:
+    """Read the parents of each node of a manifest, by unique_id."""
+    rows = _remember_contents(tx, memory, get_manifest(tx, account_key, manifest_key)).rows
+    return {unique_id: row.parents for unique_id, row in rows.items()}
 
 
 def scope_of(address: NodeAddress) -> Scope:
@@ -250,6 +254,15 @@ def _number(estate: Estate) -> Numbered:
 def _join(found: Iterable[Held]) -> _Joined:
     nodes, stands_for = join_projects(map(_project, found))
     return _Joined(Lineage.of(nodes), stands_for)
+
+
+def _remember_contents(tx: Connection, memory: LineageMemory, manifest: ManifestRow) -> _Contents:
+    return memory.manifests.get(identify(manifest), lambda: _read_contents(tx, manifest))
+
+
+def _read_contents(tx: Connection, manifest: ManifestRow) -> _Contents:
+    rows = {row.unique_id: row for row in list_lineage(tx, manifest.account_key, manifest.manifest_key)}
+    return _Contents(rows, _imported(tx, manifest, rows.values()))
 
 
 def identify(manifest: ManifestRow) -> tuple[object, ...]:

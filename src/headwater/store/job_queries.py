@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from headwater.model.account import Job
 from headwater.model.run import RunStatus
@@ -57,20 +57,23 @@ def list_jobs(
     return summaries
 
 
+def find_jobs(tx: Connection, words: str, number: int | None, limit: int) -> list[PlacedJob]:
+    """Find jobs whose name holds some words in lower case, or whose id is a number; those that begin so first."""
+    name = func.lower(jobs.c.name)
+    fits = name.contains(words, autoescape=True)
+    if number is not None:
+        fits = or_(fits, jobs.c.job_id == number)
+    begins_later = case((name.startswith(words, autoescape=True), 0), else_=1)
+    order = (jobs.c.is_deleted, begins_later, name, jobs.c.job_id)
+    return [_placed(row) for row in tx.execute(_query().where(fits).order_by(*order).limit(limit))]
+
+
 def list_placed_jobs(tx: Connection, account_key: int | None = None, job_id: int | None = None) -> list[PlacedJob]:
     """List jobs, deleted ones included, with the names of where they are."""
     pairs = ((jobs.c.account_key, account_key), (jobs.c.job_id, job_id))
     where = [column == value for column, value in pairs if value is not None]
-    return [
-        PlacedJob(
-            account_key=row.account_key,
-            account_name=row.account_name,
-            job=read_job({field.name: getattr(row, field.name) for field in fields(Job)}),
-            project_name=row.project_name,
-            environment_name=row.environment_name,
-        )
-        for row in tx.execute(_query().where(*where).order_by(accounts.c.name, jobs.c.name, jobs.c.job_id))
-    ]
+    ordered = _query().where(*where).order_by(accounts.c.name, jobs.c.name, jobs.c.job_id)
+    return [_placed(row) for row in tx.execute(ordered)]
 
 
 def list_timed_runs(
@@ -95,6 +98,16 @@ def list_job_marks(tx: Connection, account_key: int, job_id: int, since: datetim
     here = (runs.c.account_key == account_key) & (runs.c.job_id == job_id)
     query = select(*columns).where(here, runs.c.placed_at >= since, runs.c.placed_at < until)
     return [run_mark(row) for row in tx.execute(query.order_by(runs.c.placed_at, runs.c.run_id))]
+
+
+def _placed(row: Any) -> PlacedJob:
+    return PlacedJob(
+        account_key=row.account_key,
+        account_name=row.account_name,
+        job=read_job({field.name: getattr(row, field.name) for field in fields(Job)}),
+        project_name=row.project_name,
+        environment_name=row.environment_name,
+    )
 
 
 def _query() -> Any:

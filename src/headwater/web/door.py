@@ -23,6 +23,7 @@ from headwater.observatory import (
     overview,
     rerunning,
     runs,
+    search,
     syncing,
     verdicts,
     webhooks,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     )
     from headwater.observatory.rerunning import StartedRun
     from headwater.observatory.runs import RunFilter
+    from headwater.observatory.search import SearchReport
     from headwater.observatory.verdicts import VerdictReport
     from headwater.observatory.webhooks import Heard
 
@@ -94,6 +96,7 @@ class Door:
     annotate: Callable[[str, Actor, str], IncidentReport]
     resolve: Callable[[str, Actor, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
+    search: Callable[[str, int], SearchReport]
     get_revision: Callable[[], int]
     accept: Callable[..., AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -142,6 +145,7 @@ def open_door(observatory: Observatory) -> Door:
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
+        search=lambda text, limit: search.search(observatory, text, limit=limit),
         get_revision=partial(overview.get_revision, observatory),
         accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),

@@ -22,6 +22,7 @@ from headwater.errors import (
     NotAllowed,
     NotKnown,
     StoreError,
+    TooMany,
     TooManyTries,
     WrongUse,
 )
@@ -37,6 +38,7 @@ _STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
     (NotKnown, 404),
     (NotAllowed, 403),
     (TooManyTries, 429),
+    (TooMany, 503),
     (WrongUse, 400),
     (ArtifactUnreadable, 400),
     (StoreError, 503),
