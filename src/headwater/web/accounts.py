@@ -157,7 +157,7 @@ def remove_account(request: Request[Any, Any, Any], account: FromPath[str], body
         fault = "Write the name of the account as it stands at the top of this page."
         return _refuse(request, account, {"remove": fault})
     left = door.remove_account(account, by=actor_of(request))
-    return Redirect("/accounts?removed=" + ("webhook" if left else "yes"), status_code=303)
+    return Redirect("/accounts?done=" + ("webhook" if left else "removed"), status_code=303)
 
 
 @post(

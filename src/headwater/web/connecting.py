@@ -20,8 +20,8 @@ from headwater.web.render import page
 
 _FORM_SIZE_LIMIT = 16 * 1024
 _FIELDS = ("name", "account_id", "url")
-_REMOVED = {
-    "yes": "The account was removed, with all that was stored of it.",
+_SAID = {
+    "removed": "The account was removed, with all that was stored of it.",
     "webhook": "The account was removed. Its webhook could not be ended at dbt Cloud: delete it in the settings there.",
 }
 
@@ -72,6 +72,6 @@ def _show(request: Request[Any, Any, Any], fields: Mapping[str, str], faults: Ma
         fields={name: fields.get(name, "") for name in _FIELDS},
         faults=faults,
         may_change=request.scope["user"].role.includes(Role.ADMIN),
-        removed=_REMOVED.get(request.query_params.get("removed", ""), ""),
+        said=_SAID.get(request.query_params.get("done", ""), ""),
         **live,
     )

@@ -50,7 +50,7 @@ def run_page(request: Request[Any, Any, Any], account: FromPath[str], document: 
         raise NotFoundException
     if document.endswith(".json"):
         return Response(door.get_run(account, number), media_type=MediaType.JSON)
-    said = "dbt Cloud began this run." if request.query_params.get("started") == "yes" else ""
+    said = "dbt Cloud began this run." if request.query_params.get("done") == "started" else ""
     return show_run(request, door.get_run(account, number), said=said)
 
 

@@ -108,4 +108,4 @@ def _read_id(text: str) -> int:
 
 
 def _go_to(started: StartedRun) -> Redirect:
-    return Redirect(f"/runs/{quote(started.account, safe='')}/{started.run_id}?started=yes", status_code=303)
+    return Redirect(f"/runs/{quote(started.account, safe='')}/{started.run_id}?done=started", status_code=303)
