@@ -109,7 +109,7 @@ def say_pace(pace: Pace) -> str:
     before = say_span(pace.earlier.total_seconds())
     medians = f"the medians of its last {_count(pace.recent_runs)} and of the {pace.earlier_runs} before"
     if not pace.is_slowing:
-        return f"{now} and {before}, {medians}."
+        return f"{now} now and {before} before: {medians}."
     more = round((pace.recent / pace.earlier - 1) * 100) if pace.earlier else 0
     return f"{now} where it was {before}, {medians}: {more:,} % longer."
 
