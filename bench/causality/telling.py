@@ -74,7 +74,7 @@ def _job(job: Job, record: RunRecord) -> account.Job:
     return account.Job(
         job_id=job.job_id, project_id=PROJECT_IDS[job.project], environment_id=ENVIRONMENT_IDS[job.project],
         name=title_of(job), commands=record.job_commands or job.commands,
-        cron=None if is_ci else job.cron, job_type="ci" if is_ci else "scheduled",
+        cron=job.cron if job.hours and not is_ci else None, job_type="ci" if is_ci else "scheduled",
     )  # fmt: skip
 
 

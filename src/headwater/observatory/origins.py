@@ -141,7 +141,7 @@ def _is_explained(search: Search, outcome: Outcome, address: NodeAddress) -> boo
     cause = search.cause
     if cause.kind is CauseKind.WAREHOUSE_TROUBLE:
         return outcome.run_id == cause.run_id and classify_failure(told.message).is_warehouse_trouble
-    causes = explain(read_failure(search.tx, search.estate, search.graph(scope_of(address)), told, in_run))
+    causes = explain(read_failure(search.tx, search.estate, search.graph(scope_of(address)), told, in_run, search.now))
     return bool(causes) and (causes[0].kind, causes[0].unique_id) == (cause.kind, cause.unique_id)
 
 
