@@ -14,12 +14,13 @@ from dbt_places import NOW, make_table, open_places, save_place
 
 from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
-from headwater.model.node import ArtifactMetadata, Manifest, Node
+from headwater.model.node import ArtifactMetadata, Catalog, CatalogColumn, CatalogTable, Manifest, Node, Relation
 from headwater.model.run import Run, RunStatus, RunStep, Way
 from headwater.observatory.holder import Observatory
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import get_run
 from headwater.observatory.verdicts import VerdictReport, get_verdict
+from headwater.store.catalog import save_catalog
 from headwater.store.inventory import save_jobs
 from headwater.store.invocations import save_invocation
 from headwater.store.manifests import save_manifest
@@ -82,6 +83,18 @@ class History:
                 tx, scope, invocation, results if statuses else None, manifest_key=manifest, run_id=run_id, now=NOW
             )
 
+    def catalog(self, hours_ago: float, **columns: str) -> None:
+        """Save what the warehouse held of the raw orders then: columns with their types."""
+        held = tuple(
+            CatalogColumn(name=name, data_type=kind, position=place)
+            for place, (name, kind) in enumerate(columns.items())
+        )
+        relation = Relation("db", "main", "orders")
+        found = CatalogTable(unique_id=RAW, relation=relation, kind="BASE TABLE", columns=held)
+        metadata = ArtifactMetadata(generated_at=NOW - timedelta(hours=hours_ago))
+        with self.observatory.store.write() as tx:
+            save_catalog(tx, self.scopes["shop"], Catalog(metadata=metadata, tables=(found,)), NOW)
+
     def ask(self, ref: str, at: datetime | None = None) -> VerdictReport:
         """Ask for a verdict."""
         return get_verdict(self.observatory, NodeQuestion(ref=ref, at=at))
@@ -132,6 +145,11 @@ def shop(staged: str = "select amount from raw", orders: str = "select amount fr
 
 
 WELL = {STAGED: "success", ORDERS: "success"}
+
+
+def failed_step(log: str) -> RunStep:
+    """Make a step that failed before dbt executed anything."""
+    return RunStep(index=1, name="Invoke dbt with `dbt run`", status=RunStatus.ERROR, command="dbt run", log=log)
 
 
 def test_a_change_counts_from_when_it_was_built(history: History) -> None:
@@ -189,6 +207,24 @@ def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) 
         verdict = history.ask(asked)
         assert (verdict.state, verdict.causes[0].kind, verdict.causes[0].run_id) == ("stale", "run_cancelled", 3)
     assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
+
+
+def test_a_job_that_builds_most_often_is_waited_for_whoever_built_last(history: History) -> None:
+    """The hourly job could not write to the warehouse; the nightly one had built the table just before that."""
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(ORDERS,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    for run_id, hours_ago in ((1, 12), (2, 11), (3, 10)):
+        history.run(run_id, hours_ago, manifest, WELL, job=1)
+    history.run(4, 9, manifest, {**WELL, mail.unique_id: "no-op"}, job=2)
+    log = "IO Error: Cannot open file: database is opened in read-only mode"
+    history.run(5, 8, None, {}, job=1, status="error", steps=(failed_step(log),))
+
+    for asked in (ORDERS, "exposure.shop.mail"):
+        first = history.ask(asked).causes[0]
+        assert (first.kind, first.run_id) == ("warehouse_trouble", 5)
+    assert history.ask("exposure.shop.mail").state == "stale"
+    assert mail.unique_id in {one.unique_id for one in history.ask(ORDERS).consequences.affected}
+    assert history.ask("exposure.shop.mail", at=NOW - timedelta(hours=8.5)).state == "healthy"
 
 
 def test_who_reads_a_view_that_could_not_be_renewed_is_well(history: History) -> None:
@@ -419,3 +455,45 @@ def test_circles_strangers_and_odd_names_are_answered(history: History, name: st
     assert verdict.state == "skipped"
     assert verdict.causes
     assert get_run(history.observatory, None, 2).run_id == 2
+
+
+TEXT = "Conversion Error: Could not convert string '4 units' to INT32 when casting from source column paid"
+
+
+def staged_twice() -> tuple[Node, ...]:
+    """Make orders of two views over two sources, of which one calls the amount paid."""
+    refunds, refunded = table("source.shop.raw.refunds", ""), "model.shop.stg_refunds"
+    return (
+        *shop(staged="select id, amount as paid from raw")[:2],
+        refunds,
+        table(refunded, "select id, cents as back from raw", refunds.unique_id, materialized="view"),
+        table(ORDERS, "select sum(paid - back) as net from stg join stg_refunds", refunded, STAGED),
+    )  # fmt: skip
+
+
+def test_values_are_followed_to_their_source_through_views(history: History) -> None:
+    """The views are built well; by the names in code the value comes from one of the two sources, which is named."""
+    manifest = history.manifest(*staged_twice())
+    well = {**WELL, "model.shop.stg_refunds": "success"}
+    history.run(1, 9, manifest, well)
+    history.run(2, 6, manifest, {**well, ORDERS: "error"}, message=TEXT)
+
+    assert history.first("fct_orders") == ("data_changed", RAW, None)
+    assert {one.unique_id for one in history.ask("fct_orders").consequences.affected} == {STAGED, ORDERS}
+    assert history.ask("stg_refunds").state == "healthy"
+
+
+def test_catalogs_tell_that_a_column_has_another_type(history: History) -> None:
+    """One was made before the failure and one after it: up to the second, only the names in code tell."""
+    manifest = history.manifest(*staged_twice())
+    well = {**WELL, "model.shop.stg_refunds": "success"}
+    history.run(1, 9, manifest, well)
+    history.catalog(9, amount="INTEGER")
+    history.run(2, 6, manifest, {**well, ORDERS: "error"}, message=TEXT)
+    history.catalog(3, amount="VARCHAR")
+
+    first = history.ask("fct_orders").causes[0]
+
+    assert (first.kind, first.unique_id) == ("columns_changed", RAW)
+    assert "amount was INTEGER and is VARCHAR" in first.evidence[0]
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=5)).causes[0].kind == "data_changed"

@@ -24,7 +24,8 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
-from headwater.observatory.missed import BUILT
+from headwater.observatory.missed import BUILT, LOOKED_BACK
+from headwater.store.build_queries import find_main_jobs
 
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
@@ -75,19 +76,15 @@ def late_jobs(
     own_job: int | None,
     until: Mapping[str, datetime],
 ) -> list[tuple[Judgement, list[Cause]]]:
-    """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why."""
-    nearest: dict[int, str] = {}
-    for unique_id in upstream:
-        outcome = latest.get(unique_id)
-        if outcome is None or not is_stored(inquiry.graph.nodes[unique_id]):
-            continue
-        if outcome.job_id is not None and outcome.job_id != own_job:
-            nearest.setdefault(outcome.job_id, unique_id)
+    """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why.
+
+    A node waits for the job that builds it most often, whichever built it last.
+    """
     found = []
-    for job_id, unique_id in list(nearest.items())[:_MOST_JOBS]:
+    for unique_id in list(_nearest_by_job(inquiry, upstream, latest, own_job).values())[:_MOST_JOBS]:
         outcomes = read_history(inquiry.tx, inquiry.graph, unique_id, inquiry.now)
         job = read_job(inquiry.tx, inquiry.graph.scope.account_key, outcomes, inquiry.now)
-        if job is None or job.job_id != job_id or not outcomes:
+        if job is None or job.job_id == own_job or not outcomes:
             continue
         late = find_lateness(job, outcomes[0].at, inquiry.now)
         read_at = until.get(unique_id)
@@ -97,6 +94,21 @@ def late_jobs(
         said = f"{job.name} builds {short_name(unique_id)} upstream. {late.reason}"
         found.append((judgement, lead(said, explain_late(inquiry, unique_id, job, judgement))))
     return found
+
+
+def _nearest_by_job(
+    inquiry: Inquiry, upstream: Sequence[str], latest: dict[str, Outcome], own_job: int | None
+) -> dict[int, str]:
+    """Give for each job other than one's own the nearest of the tables upstream that it builds most often."""
+    graph, now = inquiry.graph, inquiry.now
+    stored = {name: graph.nodes[name].node_key for name in upstream if name in latest and is_stored(graph.nodes[name])}
+    main = find_main_jobs(inquiry.tx, graph.scope.account_key, stored.values(), now - LOOKED_BACK, now)
+    nearest: dict[int, str] = {}
+    for unique_id, node_key in stored.items():
+        job_id = main.get(node_key, latest[unique_id].job_id)
+        if job_id is not None and job_id != own_job:
+            nearest.setdefault(job_id, unique_id)
+    return nearest
 
 
 def _look_at_jobs(
