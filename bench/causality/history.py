@@ -113,7 +113,8 @@ class Play:
                 return decoys.cancelled(record)
             if luck < 0.16:
                 self.told.notes.append("a pull request failed")
-                ci = replace(record, pull_request_id=77, run_id=record.run_id + 5, job=replace(slot.job, job_id=900))
+                ci = record.moved(slot.at, record.run_id + 5, record.revision, self.chance)
+                ci = replace(ci, pull_request_id=77, job=replace(slot.job, job_id=900))
                 self._tell(decoys.with_failed_model(ci, self.chance))
         return record
 

@@ -259,6 +259,25 @@ def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(histor
     assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
 
 
+def test_a_test_that_the_warehouse_kept_from_speaking_says_nothing_of_the_data(history: History) -> None:
+    """It ran out of memory: nobody vouches for what it tests, and what is made from that is well."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), test, mail)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {STAGED: "success", test.unique_id: "error", ORDERS: "success"},
+                message="Out of Memory Error: could not allocate block")  # fmt: skip
+
+    told = history.ask("stg_orders")
+
+    assert (told.state, told.causes[0].kind) == ("test-failing", "warehouse_trouble")
+    assert {one.unique_id for one in told.consequences.affected} == {STAGED, mail.unique_id}
+    assert history.ask("fct_orders").state == "healthy"
+    assert history.ask(mail.unique_id).causes[0].kind == "warehouse_trouble"
+
+
 def test_a_source_has_a_column_that_a_model_of_the_run_read(history: History) -> None:
     """A column is missing; the staging model read it from the source in the same run: the model between dropped it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from headwater.analysis.failures import classify_failure
 from headwater.analysis.lateness import find_lateness
 from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
@@ -57,7 +58,7 @@ def look_upstream(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> W
     stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
     latest = read_latest(inquiry.tx, graph, [*upstream, *stopped], inquiry.now)
     read_at = _read_times(inquiry, facts, latest)
-    bad = _each_reached(inquiry, latest, read_at)
+    bad = [found for found in _each_reached(inquiry, latest, read_at) if not _is_unheard(inquiry, facts, found)]
     roots = [found for found in bad if not _has_bad_above(found, bad, inquiry)]
     if not roots:
         return _look_at_jobs(inquiry, facts, judgement, upstream, latest, read_at)
@@ -162,6 +163,13 @@ def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping
         if since <= read_at.get(outcome.unique_id, inquiry.now):
             found.append(_Upstream(outcome, since))
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
+
+
+def _is_unheard(inquiry: Inquiry, facts: NodeFacts, found: _Upstream) -> bool:
+    """Whether it is a test that the warehouse kept from speaking, which is nothing to tables made from its."""
+    is_test = inquiry.graph.nodes[found.outcome.unique_id].resource_type in TESTS
+    is_table = facts.resource_type not in DESCRIBED
+    return is_test and is_table and classify_failure(found.outcome.message).is_warehouse_trouble
 
 
 def _does_no_harm(inquiry: Inquiry, outcome: Outcome) -> bool:
