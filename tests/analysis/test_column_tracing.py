@@ -32,6 +32,7 @@ CODES = {
         ("select 1, 2 from t", []),
         ("select (((", []),
         ("delete )) , select a", ["a"]),
+        (f"select {'(' * 60}a{')' * 60} as b, c from t", ["b", "c"]),
     ],
 )
 def test_items_of_select_lists(code: str, outputs: list[str | None]) -> None:

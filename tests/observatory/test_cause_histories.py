@@ -16,7 +16,9 @@ from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
 from headwater.model.node import ArtifactMetadata, Catalog, CatalogColumn, CatalogTable, Manifest, Node, Relation
 from headwater.model.run import Run, RunStatus, RunStep, Way
+from headwater.observatory.evaluating import evaluate_stored
 from headwater.observatory.holder import Observatory
+from headwater.observatory.incidents import IncidentQuestion, get_incident, list_incidents
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import get_run
 from headwater.observatory.verdicts import VerdictReport, get_verdict
@@ -516,3 +518,50 @@ def test_catalogs_tell_that_a_column_has_another_type(history: History) -> None:
     assert (first.kind, first.unique_id) == ("columns_changed", RAW)
     assert "amount was INTEGER and is VARCHAR" in first.evidence[0]
     assert history.ask("fct_orders", at=NOW - timedelta(hours=5)).causes[0].kind == "data_changed"
+
+
+def test_what_was_skipped_and_not_rebuilt_still_suffers_where_the_failure_was_made_good(history: History) -> None:
+    """Another job staged again; `why` and the incident say the same of the models that had been skipped."""
+    daily = table("model.shop.daily", "select count(*) from stg", STAGED)
+    manifest = history.manifest(*shop(), daily)
+    all_well, skipped = {**WELL, daily.unique_id: "success"}, {ORDERS: "skipped", daily.unique_id: "skipped"}
+    history.run(1, 9, manifest, all_well)
+    history.run(2, 6, manifest, {STAGED: "error", **skipped}, message=MISSING)
+    history.run(3, 5, manifest, {STAGED: "success"}, job=2)
+    evaluate_stored(history.observatory)
+
+    (incident,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+
+    for asked in (ORDERS, daily.unique_id):
+        affected = {one.unique_id for one in history.ask(asked).consequences.affected}
+        assert affected == {ORDERS, daily.unique_id}
+    assert {one.unique_id for one in get_incident(history.observatory, incident.id).affected} == affected
+    history.run(4, 4, manifest, {ORDERS: "success"})
+    evaluate_stored(history.observatory)
+    left = get_incident(history.observatory, incident.id)
+    history.run(5, 3, manifest, {daily.unique_id: "success"})
+    evaluate_stored(history.observatory)
+    assert [one.unique_id for one in left.affected] == [daily.unique_id]
+    assert get_incident(history.observatory, incident.id).incident.state == "resolved"
+
+
+def test_what_was_built_from_refused_data_is_waited_for_after_they_are_mended(history: History) -> None:
+    """The test passes again on a new build; the orders still hold what was built from the refused one."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    manifest = history.manifest(*shop(), test)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {STAGED: "success", test.unique_id: "fail", ORDERS: "success"})
+    evaluate_stored(history.observatory)
+    history.run(3, 5, manifest, {STAGED: "success", test.unique_id: "pass"})
+    evaluate_stored(history.observatory)
+
+    (waiting,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+    left = get_incident(history.observatory, waiting.id).affected
+    history.run(4, 4, manifest, {ORDERS: "success"})
+    evaluate_stored(history.observatory)
+
+    assert waiting.gone_at is not None
+    assert [one.unique_id for one in left] == [ORDERS]
+    assert get_incident(history.observatory, waiting.id).incident.state == "resolved"

@@ -7,14 +7,17 @@ that a name of one parent may be taken for that of another. So the answer is a l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headwater.analysis.roots import Parents
 from headwater.model.code import meaning_of
 
 _BEGINS, _ENDS = "select", "from"
-_MOST_STEPS = 2_000
+_MOST_STEPS = 500
+_MOST_NAMES = 60
+_MOST_LEVELS = 25
+"""How deep brackets are told apart; what lies deeper counts to the item around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,15 @@ class _Level:
 def list_items(code: str | None) -> tuple[Item, ...]:
     """List the items of all select lists in a piece of code, those in brackets too."""
     found: list[Item] = []
-    levels = [_Level()]
+    levels, deeper = [_Level()], 0
     for token in meaning_of(code):
         here = levels[-1]
-        if token == "(":  # noqa: S105  a bracket
+        if token == "(" and len(levels) < _MOST_LEVELS:  # noqa: S105  a bracket
             levels.append(_Level())
+        elif token == "(":  # noqa: S105
+            deeper += 1
+        elif token == ")" and deeper:  # noqa: S105
+            deeper -= 1
         elif token == ")" and len(levels) > 1:  # noqa: S105
             _close(here, found)
             levels.pop()
@@ -57,7 +64,8 @@ def list_items(code: str | None) -> tuple[Item, ...]:
             here.is_list = token == ","  # noqa: S105
             continue
         for level in levels:
-            level.tokens.append(token)
+            if level.is_list:
+                level.tokens.append(token)
     for level in levels:
         _close(level, found)
     return tuple(found)
@@ -90,19 +98,37 @@ def is_name(word: str) -> bool:
     return bool(word) and not word[0].isdigit() and word.replace("_", "").replace("$", "").isalnum()
 
 
-def close_over(names: Iterable[str], items: Sequence[Item]) -> frozenset[str]:
-    """Add to some names all that the items which give them are made from, within one piece of code."""
-    found = {name for name in names if is_name(name)}
-    waiting = list(found)
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What a piece of code gives: the names each of its columns is made from, and whether it has a star."""
+
+    made: Mapping[str, frozenset[str]]
+    has_star: bool
+
+    def close_over(self, names: Iterable[str]) -> frozenset[str]:
+        """Add to some names all that the items which give them are made from, within the code."""
+        found = set(names)
+        waiting = list(found)
+        for name in waiting:
+            new = self.made.get(name, frozenset()) - found
+            found |= new
+            waiting += new
+        return frozenset(found)
+
+    def given(self, names: frozenset[str]) -> frozenset[str]:
+        """Give those of some names that the code gives; all of them where it has a star or no select list."""
+        return names if self.has_star or not self.made else names & self.made.keys()
+
+
+def _read_query(code: str | None) -> _Query:
     made: dict[str, set[str]] = {}
+    items = list_items(code)
     for item in items:
         if item.output is not None:
             made.setdefault(item.output, set()).update(item.names)
-    for name in waiting:
-        new = made.get(name, set()) - found
-        found |= new
-        waiting += new
-    return frozenset(found)
+    return _Query(
+        {name: frozenset(words) for name, words in made.items()}, has_star=any(item.output is None for item in items)
+    )
 
 
 def trace_columns(
@@ -113,37 +139,31 @@ def trace_columns(
     Likeliest is from which the most of the names come. `codes` has the code of the node and of what it is made from;
     what has none is taken to give all that its parents do.
     """
-    items = {node: list_items(code) for node, code in codes.items()}
+    queries = {node: _read_query(code) for node, code in codes.items()}
     found: dict[str, set[str]] = {}
     votes: dict[str, int] = {}
-    for name in sorted(set(names)):
-        for source, columns in _trace(unique_id, name, items, parents).items():
+    for name in sorted(filter(is_name, set(names)))[:_MOST_NAMES]:
+        for source, columns in _trace(unique_id, name, queries, parents).items():
             found.setdefault(source, set()).update(columns)
             votes[source] = votes.get(source, 0) + 1
     return {source: frozenset(found[source]) for source in sorted(found, key=lambda one: (-votes[one], one))}
 
 
-def _trace(
-    unique_id: str, name: str, items: Mapping[str, Sequence[Item]], parents: Parents
-) -> dict[str, frozenset[str]]:
+def _trace(unique_id: str, name: str, queries: Mapping[str, _Query], parents: Parents) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     asked: dict[str, frozenset[str]] = {}
     waiting = [(unique_id, frozenset({name}))]
     for node, wanted in waiting:
-        used = close_over(wanted, items.get(node, ()))
+        used = queries.get(node, _UNKNOWN).close_over(wanted)
         for parent in parents.get(node, ()):
-            if parent.startswith("source.") and used:
+            if parent.startswith("source."):
                 found[parent] = found.get(parent, frozenset()) | used
                 continue
-            given = _given(parent, used, items) - asked.get(parent, frozenset())
+            given = queries.get(parent, _UNKNOWN).given(used) - asked.get(parent, frozenset())
             if given and len(waiting) < _MOST_STEPS:
                 asked[parent] = asked.get(parent, frozenset()) | given
                 waiting.append((parent, given))
     return found
 
 
-def _given(parent: str, names: frozenset[str], items: Mapping[str, Sequence[Item]]) -> frozenset[str]:
-    """Give those of some names that a node's code gives; all of them where it has a star or no select list."""
-    listed = items.get(parent, ())
-    outputs = {item.output for item in listed}
-    return names if not outputs or None in outputs else names & outputs
+_UNKNOWN = _Query({}, has_star=True)
