@@ -14,7 +14,16 @@ from dbt_places import NOW, make_table, open_places, save_place
 
 from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
-from headwater.model.node import ArtifactMetadata, Catalog, CatalogColumn, CatalogTable, Manifest, Node, Relation
+from headwater.model.node import (
+    ArtifactMetadata,
+    Catalog,
+    CatalogColumn,
+    CatalogTable,
+    Manifest,
+    Node,
+    Relation,
+    TestTarget,
+)
 from headwater.model.run import Run, RunStatus, RunStep, Way
 from headwater.observatory.evaluating import evaluate_stored
 from headwater.observatory.holder import Observatory
@@ -518,6 +527,28 @@ def test_catalogs_tell_that_a_column_has_another_type(history: History) -> None:
     assert (first.kind, first.unique_id) == ("columns_changed", RAW)
     assert "amount was INTEGER and is VARCHAR" in first.evidence[0]
     assert history.ask("fct_orders", at=NOW - timedelta(hours=5)).causes[0].kind == "data_changed"
+
+
+def test_a_table_that_is_compared_with_a_bad_one_is_well_to_other_projects(history: History) -> None:
+    """A test compares the orders with customers, who are gone, and fails; the ledger reads good orders."""
+    raw, customers = table("source.shop.raw.customers", ""), "model.shop.customers"
+    test = Node(
+        unique_id="test.shop.known", resource_type="test", name="known", parents=(customers, ORDERS), version=b"t",
+        test=TestTarget(test_name="relationships", attached_node=ORDERS, column_name="customer_id"),
+    )  # fmt: skip
+    staged = table(customers, "select id as customer_id from raw", raw.unique_id)
+    imported = table(IMPORTED, "", resource_type="model", path="", package_name="shop")
+    shop_now = history.manifest(*shop(), raw, staged, test)
+    finance = history.manifest(imported, table(LEDGER, "x", IMPORTED), project="finance")
+    well = {**WELL, customers: "success"}
+    history.run(1, 9, shop_now, {**well, test.unique_id: "pass"})
+    history.run(2, 8, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(3, 6, shop_now, {**well, test.unique_id: "fail"})
+    history.run(4, 5, finance, {LEDGER: "success"}, job=7, project="finance")
+
+    assert history.ask(ORDERS).state == "test-failing"
+    assert history.first(ORDERS) == ("data_changed", raw.unique_id, None)
+    assert history.ask(LEDGER).state == "healthy"
 
 
 def test_what_was_skipped_and_not_rebuilt_still_suffers_where_the_failure_was_made_good(history: History) -> None:
