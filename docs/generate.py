@@ -26,16 +26,19 @@ from headwater.cli.app import app
 from headwater.config import ENV_PREFIX, list_settings
 from headwater.monitor import MonitorMetrics
 from headwater.observatory import node_reports, reports, verdicts
+from headwater.observatory.about import AboutReport
 from headwater.observatory.aliases import AliasReport
 from headwater.observatory.audit import AuditReport
 from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
 from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
+from headwater.observatory.job_reports import JobReport
 from headwater.observatory.jobs import JobsReport
 from headwater.observatory.lineage_reports import LineageReport, LineageStates
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
+from headwater.observatory.rerunning import StartedRun
 from headwater.observatory.users import UsersReport
 from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
 from headwater.observatory.webhooks import WebhookReport
@@ -43,6 +46,8 @@ from headwater.sdk import CollectResult, CoreResult
 from headwater.web.api import Revision
 from headwater.web.app import build_app
 from headwater.web.door import Door
+from headwater.web.search import SearchDocument
+from headwater.web.settings_api import OneselfReport, TokensReport, WebhooksReport
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- generated: docs/generate.py -->", "<!-- /generated -->"
@@ -94,6 +99,13 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (UsersReport, "`headwater user list --json`"),
     (AuditReport, "`headwater audit --json`"),
     (reports.OverviewReport, ""),
+    (OneselfReport, ""),
+    (TokensReport, ""),
+    (WebhooksReport, ""),
+    (AboutReport, ""),
+    (SearchDocument, ""),
+    (JobReport, ""),
+    (StartedRun, ""),
     (AcceptReport, ""),
     (Revision, ""),
 )

@@ -79,6 +79,10 @@ class TooManyTries(WrongUse):
     """Passwords that were tried faster than anybody mistypes one."""
 
 
+class TooMany(WrongUse):
+    """More at a time than this server serves; the hint says what else there is."""
+
+
 class Ambiguous(WrongUse):
     """A name that means several things; `candidates` lists them."""
 

@@ -17,6 +17,7 @@ import urllib3
 import web_incident_reports
 import web_node_reports
 import web_reports
+from web_search_reports import make_search
 
 from headwater.config import Settings
 from headwater.errors import NotKnown, WrongUse
@@ -70,8 +71,13 @@ class Site:
             sent["Authorization"] = f"Bearer {token}"
         if session is not None:
             sent["Cookie"] = f"{COOKIE}={session}"
-        reply = self.pool.request(method, self.url + path, headers=sent, body=body, redirect=False, retries=False)
-        return Reply(reply.status, reply.headers, reply.data)
+        reply = self.pool.request(
+            method, self.url + path, headers=sent, body=body, redirect=False, retries=False, preload_content=False
+        )
+        is_endless = reply.headers.get("content-type", "").startswith("text/event-stream") and method != "HEAD"
+        content = b"" if is_endless else reply.read()
+        (reply.close if is_endless else reply.release_conn)()
+        return Reply(reply.status, reply.headers, content)
 
 
 @pytest.fixture
@@ -105,6 +111,10 @@ def door(observatory: Observatory) -> Door:
         list_runs=lambda _asked, limit, offset: web_reports.make_runs(limit, offset),
         get_run=get_run,
         list_jobs=web_reports.make_jobs,
+        get_job=lambda account, job_id, days: web_reports.make_job(days, account=account, job_id=job_id),
+        rerun=lambda account, run_id, _by: web_reports.make_started(account, run_id + 1),
+        retry=lambda account, run_id, _by: web_reports.make_started(account, run_id + 1, retrying_run_id=run_id),
+        start_job=lambda account, _job_id, _by: web_reports.make_started(account, 300_412_991),
         list_accounts=web_reports.make_accounts,
         get_account=web_reports.make_account_report,
         add_account=lambda name, _account_id, _url, _token, _by: web_reports.make_account_report(name),
@@ -127,6 +137,7 @@ def door(observatory: Observatory) -> Door:
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
+        search=make_search,
         get_revision=lambda: 41,
         accept=lambda _body, **_: AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW),
         hear=lambda hook_id, body, signature: webhooks.hear(observatory, hook_id, body, signature),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_pages import find_violations
 
 from headwater.model.secret import Secret
 from headwater.observatory import access, users
@@ -58,11 +58,6 @@ def window_of(browser, site, **options) -> Iterator:
     assert complaints == []
 
 
-def faults_of(window) -> list[str]:
-    """Give what axe finds on a page, rule by rule with the first place."""
-    return [f"{rule['id']}: {rule['nodes'][0]['html'][:120]}" for rule in Axe().run(window).response["violations"]]
-
-
 @pytest.mark.parametrize("look", WINDOWS)
 def test_axe_finds_nothing_and_nothing_scrolls_sideways(site, browser, look) -> None:
     """The login page, each page of the settings and the proof, in light, dark and on a phone."""
@@ -70,12 +65,12 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(site, browser, look) -> 
     with window_of(browser, site, **WINDOWS[look]) as window:
         for path in (*(f"/settings{part}" for part in SETTINGS), "/confirm?then=/settings/users"):
             window.goto(site.url + path)
-            found[path] = faults_of(window)
+            found[path] = find_violations(window)
             assert window.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         window.goto(f"{site.url}/settings")
         window.click("main >> text=Log out everywhere")
         window.wait_for_url(f"{site.url}/login")
-        found["/login"] = faults_of(window)
+        found["/login"] = find_violations(window)
 
     assert {path: faults for path, faults in found.items() if faults} == {}
 

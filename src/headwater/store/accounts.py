@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, UNKNOWN_ORIGIN, AccountAddress, AccountStatus
@@ -52,7 +52,8 @@ def ensure_local_account(tx: Connection, now: datetime) -> Account:
 
 def set_token(tx: Connection, account_key: int, sealed: bytes, hint: str, now: datetime) -> None:
     """Keep a sealed token in place of the one before."""
-    facts = {"token": sealed, "token_hint": hint, "token_set_at": now, "status": AccountStatus.NEW, "last_error": ""}
+    facts: dict[str, Any] = {"token": sealed, "token_hint": hint, "token_set_at": now, "status": AccountStatus.NEW}
+    facts |= {"last_error": "", "revision": accounts.c.revision + 1}
     tx.execute(update(accounts).where(accounts.c.account_key == account_key).values(facts))
 
 
@@ -64,12 +65,15 @@ def find_sealed_token(tx: Connection, account_key: int) -> bytes | None:
 
 def set_paused(tx: Connection, account_key: int, is_paused: bool) -> None:
     """Pause an account or let it go on."""
-    tx.execute(update(accounts).where(accounts.c.account_key == account_key).values(is_paused=is_paused))
+    facts = {"is_paused": is_paused, "revision": accounts.c.revision + 1}
+    tx.execute(update(accounts).where(accounts.c.account_key == account_key).values(facts))
 
 
 def save_connection(tx: Connection, account_key: int, status: AccountStatus, error: str, now: datetime) -> None:
-    """Keep how the last attempt to reach an account went."""
+    """Keep how the last attempt to reach an account went; what is new of it raises the revision."""
+    is_other = (accounts.c.status != status) | (accounts.c.last_error != error)
     facts = {"status": status, "last_error": error, "last_checked_at": now}
+    facts["revision"] = accounts.c.revision + case((is_other, 1), else_=0)
     tx.execute(update(accounts).where(accounts.c.account_key == account_key).values(facts))
 
 
@@ -166,7 +170,7 @@ def count_account_runs(tx: Connection, account_key: int) -> int:
 
 
 def read_revisions(tx: Connection) -> dict[int, int]:
-    """Read the revision of each account: it grows with every change of its runs, and never goes back."""
+    """Read the revision of each account: it grows with every change of its runs and connection, and never goes back."""
     rows = tx.execute(select(accounts.c.account_key, accounts.c.revision))
     return {row.account_key: row.revision for row in rows}
 

@@ -200,6 +200,17 @@ class JobSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedJob:
+    """A job with the names of where it is."""
+
+    account_key: int
+    account_name: str
+    job: Job
+    project_name: str | None
+    environment_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCount:
     """A segment of a bar: the runs of one status that stand in one span of time."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.params import FromPath, RawBody
 from litestar.response import Redirect
 
@@ -30,6 +30,7 @@ _SAID = {
     "token": "The token was tried and replaced.",
     "history": "The next passes copy the history that is missing.",
 }
+_UNDO = {"pause": "resume", "resume": "pause"}
 
 Fields = Mapping[str, list[str]]
 
@@ -53,10 +54,13 @@ class AccountForms:
 
 
 @get("/accounts/{account:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
-def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[str]:
-    """Show an account and what is followed of it; who may change that finds the forms here."""
-    report = door_of(request).get_account(account)
-    return _show(request, report, _fill(report), said=_SAID.get(request.query_params.get("saved", ""), ""))
+def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[Any]:
+    """Show an account and what is followed of it; with forms for who may change it; `.json` for its document."""
+    report = door_of(request).get_account(account.removesuffix(".json"))
+    if account.endswith(".json"):
+        return Response(report, media_type=MediaType.JSON)
+    saved = request.query_params.get("saved", "")
+    return _show(request, report, _fill(report), said=_SAID.get(saved, ""), undo=_UNDO.get(saved, ""))
 
 
 @post(
@@ -174,6 +178,7 @@ def _show(
     forms: AccountForms,
     *,
     said: str = "",
+    undo: str = "",
     status_code: int = 200,
 ) -> Response[str]:
     may_change = request.scope["user"].role.includes(Role.ADMIN) and bool(report.account.account_id)
@@ -186,6 +191,7 @@ def _show(
         forms=forms,
         may_change=may_change,
         said=said,
+        undo=f"/accounts/{quote(report.account.account, safe='')}/{undo}" if undo and may_change else "",
     )
 
 

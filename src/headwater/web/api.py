@@ -39,7 +39,7 @@ Moment = Annotated[str | None, QueryParameter(description="An ISO-8601 time; wit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
-    """A number that grows when what is stored of runs changes."""
+    """A number that grows when what pages show changes."""
 
     revision: int
 
@@ -133,7 +133,7 @@ async def match_document(
 
 @get("/api/v1/revision", role=Role.VIEWER, sync_to_thread=True)
 def revision_document(request: Request[Any, Any, Any]) -> Revision:
-    """Give the number that grows when what is stored of runs changes."""
+    """Give the number that grows when what pages show changes."""
     return Revision(revision=door_of(request).get_revision())
 
 

@@ -16,11 +16,14 @@ from headwater.observatory import (
     impact,
     inbox,
     incidents,
+    job_reports,
     jobs,
     matching,
     nodes,
     overview,
+    rerunning,
     runs,
+    search,
     syncing,
     verdicts,
     webhooks,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from headwater.observatory.inbox_reports import AcceptReport
     from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
     from headwater.observatory.incidents import IncidentQuestion
+    from headwater.observatory.job_reports import JobReport
     from headwater.observatory.jobs import JobsReport
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
     from headwater.observatory.matching import MatchReport
@@ -51,7 +55,9 @@ if TYPE_CHECKING:
         RunReport,
         RunsReport,
     )
+    from headwater.observatory.rerunning import StartedRun
     from headwater.observatory.runs import RunFilter
+    from headwater.observatory.search import SearchReport
     from headwater.observatory.verdicts import VerdictReport
     from headwater.observatory.webhooks import Heard
 
@@ -64,6 +70,10 @@ class Door:
     list_runs: Callable[[RunFilter, int, int], RunsReport]
     get_run: Callable[[str, int], RunReport]
     list_jobs: Callable[[int], JobsReport]
+    get_job: Callable[[str, int, int], JobReport]
+    rerun: Callable[[str, int, Actor], StartedRun]
+    retry: Callable[[str, int, Actor], StartedRun]
+    start_job: Callable[[str, int, Actor], StartedRun]
     list_accounts: Callable[[], AccountsReport]
     get_account: Callable[[str], AccountReport]
     add_account: Callable[[str, int, str, Secret, Actor], object]
@@ -84,6 +94,7 @@ class Door:
     annotate: Callable[[str, Actor, str], IncidentReport]
     resolve: Callable[[str, Actor, str], IncidentReport]
     match_table: Callable[[str, str | None, str | None, str | None], MatchReport]
+    search: Callable[[str, int], SearchReport]
     get_revision: Callable[[], int]
     accept: Callable[..., AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
@@ -102,6 +113,10 @@ def open_door(observatory: Observatory) -> Door:
         list_runs=lambda asked, limit, offset: runs.list_runs(observatory, asked, limit=limit, offset=offset),
         get_run=partial(runs.get_run, observatory),
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
+        get_job=lambda account, job_id, days: job_reports.get_job(observatory, account, job_id, days=days),
+        rerun=partial(rerunning.rerun, observatory),
+        retry=partial(rerunning.retry, observatory),
+        start_job=partial(rerunning.start_job, observatory),
         list_accounts=partial(accounts.list_accounts, observatory),
         get_account=partial(following.get_account_report, observatory),
         add_account=lambda name, account_id, url, token, by: accounts.add_account(
@@ -126,6 +141,7 @@ def open_door(observatory: Observatory) -> Door:
         match_table=lambda table, account, project, environment: matching.match_table(
             observatory, table, account=account, project=project, environment=environment
         ),
+        search=lambda text, limit: search.search(observatory, text, limit=limit),
         get_revision=partial(overview.get_revision, observatory),
         accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),

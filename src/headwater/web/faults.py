@@ -17,10 +17,12 @@ from litestar.response import Redirect
 from headwater.errors import (
     Ambiguous,
     ArtifactUnreadable,
+    DbtCloudError,
     HeadwaterError,
     NotAllowed,
     NotKnown,
     StoreError,
+    TooMany,
     TooManyTries,
     WrongUse,
 )
@@ -36,9 +38,11 @@ _STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
     (NotKnown, 404),
     (NotAllowed, 403),
     (TooManyTries, 429),
+    (TooMany, 503),
     (WrongUse, 400),
     (ArtifactUnreadable, 400),
     (StoreError, 503),
+    (DbtCloudError, 502),
 )
 """The status that answers each kind of error, the first that fits."""
 _SAID = {

@@ -70,7 +70,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     least = Role.VIEWER if _is_automatic(handler) else handler.opt["role"]
     if least == PUBLIC:
         return
-    caller = await sync_to_thread(_find_caller, connection, bearer)
+    caller = await sync_to_thread(find_caller, connection)
     if caller is None:
         raise NotAuthorizedException("Nobody is logged in." if bearer is None else "The API token is not valid.")
     connection.scope["user"] = caller
@@ -107,8 +107,9 @@ def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
-def _find_caller(connection: ASGIConnection[Any, Any, Any, Any], bearer: str | None) -> Caller | None:
-    door = door_of(connection)
+def find_caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller | None:
+    """Find who sent a request, by its API token or else its session; None where neither lets anybody in."""
+    door, bearer = door_of(connection), _bearer(connection)
     if bearer is not None:
         return door.people.find_token(bearer) if is_token(bearer) else None
     session = connection.cookies.get(cookie_name(connection))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath, QueryParameter, RawBody
 from litestar.response import Redirect
@@ -36,6 +36,8 @@ _SAID = {
     "note": "The note is in the timeline.",
     "resolve": "Resolved. If it happens once more, it is opened again.",
 }
+_UNDO = {("acknowledge", "acknowledged"): "unacknowledge", ("unacknowledge", "open"): "acknowledge"}
+"""The act that takes another back, where the incident is still as that left it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +60,13 @@ def incidents_page(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 @get("/incidents/{incident:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
-def incident_page(request: Request[Any, Any, Any], incident: FromPath[str]) -> Response[str]:
-    """Show an incident; who may act on it finds the forms here."""
-    report = door_of(request).get_incident(incident)
-    return _show(request, report, said=_SAID.get(request.query_params.get("done", ""), ""))
+def incident_page(request: Request[Any, Any, Any], incident: FromPath[str]) -> Response[Any]:
+    """Show an incident; who may act on it finds the forms here. With `.json` behind its id, give its document."""
+    report = door_of(request).get_incident(incident.removesuffix(".json"))
+    if incident.endswith(".json"):
+        return Response(report, media_type=MediaType.JSON)
+    done = request.query_params.get("done", "")
+    return _show(request, report, said=_SAID.get(done, ""), undo=_UNDO.get((done, report.incident.state), ""))
 
 
 @post(
@@ -169,17 +174,20 @@ def _show(
     report: IncidentReport,
     *,
     said: str = "",
+    undo: str = "",
     fault: tuple[str, str] = ("", ""),
     status_code: int = 200,
 ) -> Response[str]:
+    may_act = request.scope["user"].role.includes(Role.OPERATOR)
     return page(
         request,
         "incident.html",
         status_code=status_code,
         report=report,
         incident=report.incident,
-        may_act=request.scope["user"].role.includes(Role.OPERATOR),
+        may_act=may_act,
         said=said,
+        undo=f"/incidents/{report.incident.id}/{undo}" if undo and may_act else "",
         fault=fault,
         revision=report.revision,
     )

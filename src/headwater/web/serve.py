@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from typing import TYPE_CHECKING
@@ -10,11 +11,25 @@ import uvicorn
 
 from headwater.errors import WrongUse
 from headwater.web.listening import LOOPBACK, Listening
+from headwater.web.live import ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from litestar.types import ASGIApp
+    from litestar.types import ASGIApp, Receive, Scope, Send
+
+
+class Server(uvicorn.Server):
+    """A server that says when it begins to end, so that what streams ends too; every request's scope holds `ending`."""
+
+    def __init__(self, config: uvicorn.Config, ending: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so, then let what is under way come to its end."""
+        self._ending.set()
+        await super().shutdown(sockets)
 
 
 def serve(app: ASGIApp, where: Listening, port: int, ready: Callable[[int], None] = lambda _: None) -> None:
@@ -28,10 +43,16 @@ def serve(app: ASGIApp, where: Listening, port: int, ready: Callable[[int], None
         make_server(app, where).run(sockets=[listener])
 
 
-def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> uvicorn.Server:
+def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> Server:
     """Make the server; it runs on sockets that listen already."""
+    ending = asyncio.Event()
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {**(scope.get("extensions") or {}), ENDING: ending}  # type: ignore[dict-item]
+        await app(scope, receive, send)
+
     config = uvicorn.Config(
-        app,
+        told,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -42,7 +63,7 @@ def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> uvicorn.Server:
         ssl_certfile=where.certificate,
         ssl_keyfile=where.key,
     )
-    return uvicorn.Server(config)
+    return Server(config, ending)
 
 
 def listen(address: str, port: int) -> socket.socket:

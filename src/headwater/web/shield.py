@@ -42,13 +42,16 @@ def shield(app: ASGIApp, allowed_hosts: Collection[str] = (), *, is_https: bool 
         if scope["type"] != ScopeType.HTTP:
             await app(scope, receive, send)
             return
-        is_head = scope["method"] == "HEAD"
+        is_head, is_done = scope["method"] == "HEAD", False
 
         async def send_shielded(message: Message) -> None:
+            nonlocal is_done
+            if is_done:
+                return
             if message["type"] == "http.response.start":
                 message["headers"] = _protected(ours, message.get("headers", ()), scope["path"])
             elif is_head and message["type"] == "http.response.body":
-                message["body"] = b""
+                message["body"], message["more_body"], is_done = b"", False, True
             await send(message)
 
         if _host(scope) not in hosts:

@@ -1,14 +1,15 @@
-// Asks every two seconds, while somebody looks, whether what is stored has changed, and then brings the page up to date:
-// the place on the page, what is open and what has the focus stay.
+// Brings the page up to date when what is stored has changed: the place on the page, what is open and what has the
+// focus stay.
+import { follow } from "./events.js";
 import { sayTimes } from "./times.js";
 
-const PERIOD = 2000;
 const OLDEST = 60000; // what is counted back from now changes without anything new being stored
-let isBusy = false;
-let broughtAt = Date.now();
+const SPREAD = 500; // pages that hear the same do not all ask in the same moment
+const main = document.querySelector("main[data-revision]");
+let isBusy = false, broughtAt = Date.now(), wanted = Number(main.dataset.revision), shown = wanted;
 
 function isTyping() {
-  const fields = [...document.querySelectorAll("main form input")];
+  const fields = [...document.querySelectorAll("main form :is(input, textarea)")];
   return Boolean(document.activeElement?.closest("main form")) || fields.some((e) => e.value !== e.defaultValue);
 }
 
@@ -16,12 +17,12 @@ function find(root, id) {
   return id ? root.querySelector(`#${CSS.escape(id)}`) : null;
 }
 
-async function bring(main) {
+async function bring() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) { location.reload(); return; }
+  if (!answer.ok || answer.redirected) { location.reload(); return false; }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const next = fresh.querySelector("main");
-  if (!next || isTyping()) return;
+  if (!next || isTyping()) return false;
   for (const details of main.querySelectorAll("details[id]")) {
     const same = find(next, details.id);
     if (same) same.open = details.open;
@@ -38,29 +39,20 @@ async function bring(main) {
   if (key) (find(main, key.id) ?? (key.href && main.querySelector(`a[href="${CSS.escape(key.href)}"]`)))?.focus({ preventScroll: true });
   const asOf = fresh.querySelector(".as-of time");
   if (asOf) document.querySelector(".as-of time")?.replaceWith(document.importNode(asOf, true));
+  return true;
 }
 
-async function look() {
-  const main = document.querySelector("main[data-revision]");
-  if (!main || document.hidden || isBusy) return;
+async function settle() {
+  const isOld = Date.now() - broughtAt > OLDEST;
+  if (isBusy || document.hidden || (wanted === shown && !isOld) || isTyping()) return;
+  const asked = wanted;
   isBusy = true;
-  try {
-    const answer = await fetch("/api/v1/revision");
-    if (answer.status === 401) { location.assign("/login"); return; }
-    if (!answer.ok) throw new Error(String(answer.status));
-    const { revision } = await answer.json();
-    document.body.classList.add("is-live");
-    document.body.classList.remove("is-cut");
-    const isOld = Date.now() - broughtAt > OLDEST;
-    if (revision !== Number(main.dataset.revision) || isOld) await bring(main);
-  } catch {
-    document.body.classList.remove("is-live");
-    document.body.classList.add("is-cut");
-  } finally {
-    isBusy = false;
-  }
+  try { if (await bring()) shown = asked; } catch { /* the next turn tries again */ } finally { isBusy = false; }
 }
 
-setInterval(look, PERIOD);
-document.addEventListener("visibilitychange", look);
-look();
+follow((revision) => {
+  wanted = revision;
+  setTimeout(settle, Math.random() * SPREAD);
+});
+setInterval(settle, 2000); // somebody was typing, or it is old
+document.addEventListener("visibilitychange", settle);

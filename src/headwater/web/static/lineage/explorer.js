@@ -1,4 +1,5 @@
 // The explorer of the lineage: asks for the view that the address names, and lets it be walked, opened and saved.
+import { follow } from "../events.js";
 import { sayTimes } from "../times.js";
 import * as search from "./search.js";
 import { hrefOf } from "./shapes.js";
@@ -9,8 +10,7 @@ const element = document.getElementById("stage");
 const marks = Object.fromEntries([...document.querySelectorAll("#marks > svg")].map((one) => [one.classList[1].slice(2), one]));
 const stage = new Stage(element, marks, () => { clearTimeout(saving); saving = setTimeout(keepCamera, 200); });
 const panel = document.createElement("div");
-const LOOK_PERIOD = 3000;
-let saving = 0, asking = null, query = new URLSearchParams(location.search);
+let saving = 0, asking = null, bringing = null, query = new URLSearchParams(location.search);
 
 // What a view is asked for with: the question alone, without colour and camera.
 function questionOf(whole) {
@@ -38,12 +38,12 @@ async function go(next, { anchor = null, isNew = true, focus = null } = {}) {
   query = next;
   if (isNew) history.pushState(null, "", `/lineage?${query}`);
   asking?.abort();
-  asking = new AbortController();
+  const mine = asking = new AbortController();
   element.classList.add("is-busy");
   element.setAttribute("aria-busy", "true");
   try {
-    const page = isNew || document.documentElement.dataset.view !== undefined ? bringPage(asking.signal) : null;
-    const view = await read(questionOf(query), asking.signal);
+    const page = isNew || document.documentElement.dataset.view !== undefined ? bringPage() : null;
+    const view = await read(questionOf(query), mine.signal);
     show(view, held, focus);
     await page;
     document.documentElement.dataset.view = "";
@@ -51,8 +51,7 @@ async function go(next, { anchor = null, isNew = true, focus = null } = {}) {
     if (error.name !== "AbortError") say(error.message);
     return;
   } finally {
-    element.classList.remove("is-busy");
-    element.removeAttribute("aria-busy");
+    if (asking === mine) { element.classList.remove("is-busy"); element.removeAttribute("aria-busy"); }
   }
 }
 
@@ -70,12 +69,24 @@ function show(view, held, focus) {
   performance.mark("lineage-drawn");
 }
 
-// The sentence, the choices and the table come from the server, as for who has no scripts.
-async function bringPage(signal) {
-  const answer = await fetch(`/lineage?${query}`, { headers: { Accept: "text/html" }, signal });
-  if (answer.redirected) { location.reload(); return; }
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const focused = document.activeElement?.id;
+// The sentence, the choices and the table come from the server, as for who has no scripts. What was asked for last is
+// shown: an answer to an earlier choice is given up, and what was typed meanwhile stays.
+async function bringPage() {
+  bringing?.abort();
+  const { signal } = bringing = new AbortController();
+  const typed = document.getElementById("ref").value;
+  let text;
+  try {
+    const answer = await fetch(`/lineage?${query}`, { headers: { Accept: "text/html" }, signal });
+    if (answer.redirected) { location.reload(); return; }
+    text = await answer.text();
+  } catch (error) {
+    if (!signal.aborted) say(error.message);
+    return;
+  }
+  if (signal.aborted) return;
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const focused = document.activeElement?.id, typing = document.getElementById("ref");
   for (const id of ["said", "controls", "legend", "table-twin"]) {
     const part = fresh.getElementById(id);
     if (part) { sayTimes(part); document.getElementById(id)?.replaceWith(document.importNode(part, true)); }
@@ -85,6 +96,10 @@ async function bringPage(signal) {
   document.title = fresh.title;
   listenToControls();
   if (focused && !element.contains(document.activeElement)) document.getElementById(focused)?.focus({ preventScroll: true });
+  const field = document.getElementById("ref");
+  if (typing.value === typed || field === typing) return;
+  field.value = typing.value;
+  field.dispatchEvent(new Event("input"));
 }
 
 function changed(changes) {
@@ -274,4 +289,4 @@ panel.setAttribute("role", "status");
 element.after(buttons(), panel);
 listenToControls();
 go(query, { isNew: false });
-setInterval(look, LOOK_PERIOD);
+follow(look);
