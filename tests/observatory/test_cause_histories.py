@@ -551,6 +551,23 @@ def test_a_table_that_is_compared_with_a_bad_one_is_well_to_other_projects(histo
     assert history.ask(LEDGER).state == "healthy"
 
 
+def test_what_another_project_read_before_it_was_built_from_old_data_is_well(history: History) -> None:
+    """The orders were built again after the job that stages was cancelled; the ledger had read those of before."""
+    shop_now = history.manifest(*shop())
+    imported = table(IMPORTED, "", resource_type="model", path="", package_name="shop")
+    finance = history.manifest(imported, table(LEDGER, "x", IMPORTED), project="finance")
+    history.run(1, 9, shop_now, {STAGED: "success"}, job=1)
+    history.run(2, 8, shop_now, {ORDERS: "success"}, job=2)
+    history.run(3, 7, None, {}, job=1, status="cancelled")
+    history.run(4, 6, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(5, 5, shop_now, {ORDERS: "success"}, job=2)
+
+    assert history.ask(ORDERS).state == "stale"
+    assert history.ask(LEDGER).state == "healthy"
+    history.run(6, 4, finance, {LEDGER: "success"}, job=7, project="finance")
+    assert history.first(LEDGER)[0] == "run_cancelled"
+
+
 def test_what_was_skipped_and_not_rebuilt_still_suffers_where_the_failure_was_made_good(history: History) -> None:
     """Another job staged again; `why` and the incident say the same of the models that had been skipped."""
     daily = table("model.shop.daily", "select count(*) from stg", STAGED)

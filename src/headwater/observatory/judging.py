@@ -63,7 +63,7 @@ def give_verdict(
         if worse is None and farthest > 0:
             worse = look_across(
                 inquiry, facts, judgement,
-                lambda owner: give_verdict(tx, estate, owner, now, farthest=farthest - 1),
+                lambda owner, when: give_verdict(tx, estate, owner, when, farthest=farthest - 1),
             )  # fmt: skip
         worse = worse or look_at_readers(inquiry, facts, judgement)
         if worse is not None:

@@ -11,6 +11,7 @@ from headwater.analysis.lateness import find_lateness
 from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, streak_start
+from headwater.model.build import WRITTEN
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -26,7 +27,7 @@ from headwater.observatory.explaining import (
     lead,
 )
 from headwater.observatory.missed import BUILT, LOOKED_BACK
-from headwater.store.build_queries import find_main_jobs
+from headwater.store.build_queries import find_main_jobs, list_newest
 
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
@@ -234,9 +235,12 @@ def _worsen(judgement: Judgement, bad: Sequence[_Upstream]) -> Judgement:
 
 
 def look_across(
-    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, ask: Callable[[NodeAddress], Verdict]
+    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, ask: Callable[[NodeAddress, datetime], Verdict]
 ) -> Worse | None:
-    """Ask the projects that own what this node is made from and its own project only imports."""
+    """Ask the projects that own what this node is made from and its own project only imports.
+
+    What was built again since this node read it is asked as it was then: what is in it now is not what was read.
+    """
     estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
     upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
     read_at = times_of(inquiry, facts)
@@ -244,10 +248,21 @@ def look_across(
         owner = estate.stands_for.get(held.address(other))
         if owner is None or estate.row(owner) is None:
             continue
-        found = ask(owner)
-        if not found.is_passed_on or (found.since and found.since > read_at.get(other, inquiry.now)):
+        when = read_at.get(other, inquiry.now)
+        found = ask(owner, inquiry.now)
+        if found.is_passed_on and _is_rebuilt(inquiry, owner, when):
+            found = ask(owner, when)
+        if not found.is_passed_on or (found.since and found.since > when):
             continue
         reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
         return Worse(worse, found.causes, through=found)
     return None
+
+
+def _is_rebuilt(inquiry: Inquiry, owner: NodeAddress, since: datetime) -> bool:
+    row = inquiry.estate.row(owner)
+    if row is None or not is_stored(row):
+        return False
+    built = list_newest(inquiry.tx, owner.account_key, [row.node_key], inquiry.now, statuses=WRITTEN)
+    return row.node_key in built and built[row.node_key].at > since
