@@ -27,7 +27,7 @@ def world(tmp_path_factory):
 def test_a_part_of_a_name_finds_things_of_each_kind(world):
     """Nodes whose name it is come first, tests are found, too; jobs by name and number, runs by number."""
     found = search(world, "ORDERS")
-    assert found.nodes[0].name == "orders"
+    assert [(node.name, node.resource_type) for node in found.nodes[:1]] == [("orders", "source")]
     kinds = [node.resource_type in {"test", "unit_test"} for node in search(world, "orders", limit=100).nodes[1:]]
     assert True in kinds
     assert all("orders" in node.name for node in found.nodes)
@@ -67,7 +67,7 @@ def test_pages_are_found_by_who_may_see_them(site, tokens):
     assert pages("admin", "us") == ["Users"]
     assert pages("viewer", "cata") == ["Catalog"]
     kinds = [one["kind"] for one in site.ask("/api/v1/search?text=12", token=tokens["viewer"]).json["found"]]
-    assert kinds == ["run", "node", "node", "job"]
+    assert kinds == ["run", "model", "model", "job"]
 
 
 @pytest.mark.parametrize("key", ["Control+k", "Meta+k"])

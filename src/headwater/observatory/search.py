@@ -16,10 +16,13 @@ from headwater.observatory.node_reports import NodeSummary
 from headwater.observatory.reports import RunSummary
 from headwater.observatory.runs import RunFilter, list_runs
 from headwater.store.job_queries import find_jobs
+from headwater.store.lineage_rows import LineageRow
 from headwater.store.rows import NamedJob
 
 _MOST_INCIDENTS = 200
 _LONGEST_NUMBER = 18
+_FIRST = ("model", "source", "snapshot", "seed", "exposure")
+"""What people mostly mean, of several things of one name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,5 +62,9 @@ def _find_nodes(observatory: Observatory, words: str, limit: int) -> tuple[NodeS
         places = choose_places(list_asked_places(observatory, tx, None), None, None)
         found = [held for choice in places if (held := shelf.find(choice.place)) is not None]
     fits = [(held, row) for held, row in list_rows(found) if says(row, words)]
-    fits.sort(key=lambda one: (*rank_node(one[1], words), one[1].name.casefold(), one[1].unique_id))
+    fits.sort(key=lambda one: (*rank_node(one[1], words), _place_of(one[1]), one[1].name.casefold(), one[1].unique_id))
     return tuple(summarise_node(held, row) for held, row in fits[:limit])
+
+
+def _place_of(row: LineageRow) -> int:
+    return _FIRST.index(row.resource_type) if row.resource_type in _FIRST else len(_FIRST)
