@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from headwater import CollectResult, collect_data_from_dbt_cloud
@@ -25,39 +28,47 @@ from headwater.observatory.access import Role, create_token
 from headwater.observatory.holder import open_observatory
 from headwater.sdk import Outcome
 from headwater.sdk.delivery import deliver
-from headwater.simulator import RunningSimulator, SimulatorSettings, start_in_thread
 
 ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where the simulated dbt Cloud answers, for which account and with which token."""
+
+    url: str
+    account_id: int
+    token: str
 
 
 def main() -> None:
     """Measure and print a table."""
     logging.getLogger("headwater").setLevel(logging.ERROR)  # it says of each run that it is kept
-    with tempfile.TemporaryDirectory() as name, start_in_thread(SimulatorSettings(days=2, seed=1)) as simulator:
+    with tempfile.TemporaryDirectory() as name, simulating() as cloud:
         folder = Path(name)
         os.environ["HEADWATER_SPOOL"] = str(folder / "spool")
         os.environ["HEADWATER_TOKEN"] = make_token(folder)
-        runs = finished_runs(simulator)
+        runs = finished_runs(cloud)
         print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; {len(runs)} runs")
         print("| milliseconds beyond asking dbt Cloud | median | 95 of 100 | at most |\n|---|---|---|---|")
         with served(folder) as url:
             os.environ["HEADWATER_URL"] = url
-            say("a run that the server did not know, one a second", at_rest(simulator, runs[::2]))
-            say("one right after the other", [collected(simulator, run_id) for run_id in runs[1::2]])
+            say("a run that the server did not know, one a second", at_rest(cloud, runs[::2]))
+            say("one right after the other", [collected(cloud, run_id) for run_id in runs[1::2]])
             wait_until_empty(folder)
             print(f"| of these brought a manifest that it did not know | {count(folder, 'manifests')} | | |")
-            say("the same once more", [collected(simulator, run_id) for run_id in runs])
+            say("the same once more", [collected(cloud, run_id) for run_id in runs])
         os.environ["HEADWATER_URL"] = url
-        say("nobody listens: kept on disk", [collected(simulator, run_id) for run_id in runs])
+        say("nobody listens: kept on disk", [collected(cloud, run_id) for run_id in runs])
         with served(folder) as url:
             os.environ["HEADWATER_URL"] = url
             say_spread("processor time of the task, packing and sending", [busy(path) for path in kept()])
         with swallowing() as url:
             os.environ["HEADWATER_URL"] = url
-            say("it accepts and never answers", [collected(simulator, run_id) for run_id in runs[:4]])
+            say("it accepts and never answers", [collected(cloud, run_id) for run_id in runs[:4]])
         with not_accepting() as url:
             os.environ["HEADWATER_URL"] = url
-            say("it does not accept", [collected(simulator, run_id) for run_id in runs[:4]])
+            say("it does not accept", [collected(cloud, run_id) for run_id in runs[:4]])
 
 
 def say(what: str, results: list[CollectResult]) -> None:
@@ -78,11 +89,11 @@ def kept() -> list[Path]:
     return sorted(Path(os.environ["HEADWATER_SPOOL"]).glob("*.collected"))
 
 
-def at_rest(simulator: RunningSimulator, run_ids: list[int]) -> list[CollectResult]:
+def at_rest(cloud: Cloud, run_ids: list[int]) -> list[CollectResult]:
     """Collect runs as tasks that end now and then do, once a second, which is 86,400 a day."""
     results = []
     for run_id in run_ids:
-        results.append(collected(simulator, run_id))
+        results.append(collected(cloud, run_id))
         time.sleep(1.0)
     return results
 
@@ -109,16 +120,31 @@ def count(folder: Path, table: str) -> int:
         return int(found)
 
 
-def collected(simulator: RunningSimulator, run_id: int) -> CollectResult:
+def collected(cloud: Cloud, run_id: int) -> CollectResult:
     """Call the SDK for a run."""
-    account = simulator.accounts[0]
-    return collect_data_from_dbt_cloud(account.id, account.token, run_id, simulator.url)
+    return collect_data_from_dbt_cloud(cloud.account_id, cloud.token, run_id, cloud.url)
 
 
-def finished_runs(simulator: RunningSimulator) -> list[int]:
+def finished_runs(cloud: Cloud) -> list[int]:
     """Give runs that ended with results."""
-    (account,) = simulator.truth(account_id=simulator.accounts[0].id, executions="false")["accounts"]
+    truth = f"{cloud.url}/_simulator/truth?account_id={cloud.account_id}&executions=false"
+    with urllib.request.urlopen(truth) as answer:
+        (account,) = json.load(answer)["accounts"]
     return [run["id"] for run in account["runs"] if run["status"] in (10, 20) and run["recording_id"]][-ROUNDS:]
+
+
+@contextmanager
+def simulating() -> Iterator[Cloud]:
+    """Simulate dbt Cloud in a process of its own."""
+    command = [sys.executable, "-m", "headwater.simulator", "--days", "2", "--seed", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            told = json.loads(process.stdout.readline())
+            account = told["accounts"][0]
+            yield Cloud(told["url"], account["id"], account["token"])
+        finally:
+            process.terminate()
 
 
 def make_token(folder: Path) -> str:

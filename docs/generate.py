@@ -33,10 +33,12 @@ from headwater.observatory.comparisons import ComparisonReport
 from headwater.observatory.following import AccountReport
 from headwater.observatory.inbox_reports import AcceptReport
 from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
+from headwater.observatory.job_reports import JobReport
 from headwater.observatory.jobs import JobsReport
 from headwater.observatory.lineage_reports import LineageReport, LineageStates
 from headwater.observatory.matching import MatchReport
 from headwater.observatory.metrics import MetricsReport
+from headwater.observatory.rerunning import StartedRun
 from headwater.observatory.users import UsersReport
 from headwater.observatory.warehouses import WarehousesReport, WarehouseSummary
 from headwater.observatory.webhooks import WebhookReport
@@ -102,6 +104,8 @@ DOCUMENTS: tuple[tuple[type, str], ...] = (
     (WebhooksReport, ""),
     (AboutReport, ""),
     (SearchDocument, ""),
+    (JobReport, ""),
+    (StartedRun, ""),
     (AcceptReport, ""),
     (Revision, ""),
 )

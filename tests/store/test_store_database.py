@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,18 @@ def test_sqlite_knows_how_its_rows_are_spread(tmp_path: Path) -> None:
             analysed = tx.execute(text("SELECT count(*) FROM sqlite_stat1")).scalar_one()
 
     assert analysed > 0
+
+
+def test_a_checkpoint_brings_what_was_committed_into_the_file(tmp_path: Path) -> None:
+    """The file alone, without the write-ahead log beside it, holds what was committed before."""
+    path = tmp_path / "headwater.db"
+    with open_store(str(path)) as store:
+        account_key = new_account(store)
+        with store.write() as tx:
+            save_run(tx, account_key, make_run(7), Way.POLL, T0)
+        store.checkpoint()
+        alone = tmp_path / "alone.db"
+        alone.write_bytes(path.read_bytes())
+
+    with closing(sqlite3.connect(alone)) as database:
+        assert database.execute("SELECT run_id FROM runs").fetchall() == [(7,)]

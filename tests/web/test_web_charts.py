@@ -305,3 +305,20 @@ def test_counts_are_said_with_the_bad_ones_first():
     )
     assert (say_count(1, "run"), say_count(1204, "run")) == ("1 run", "1,204 runs")
     assert look_of("a status of tomorrow") == "unknown"
+
+
+def test_the_gantt_says_how_busy_the_threads_were():
+    """Two threads, of which one had nothing to do for half of the time, were busy for three quarters of it."""
+
+    def execute(thread, seconds):
+        return replace(
+            web_reports.make_executions(START)[0],
+            thread=thread,
+            step_index=3,
+            started_at=START,
+            finished_at=START + timedelta(seconds=seconds),
+        )
+
+    (chart,) = draw_gantts([execute("Thread-1", 40), execute("Thread-2", 20)], (), START)
+
+    assert chart.said == "2 threads, busy 75 % of 40 s"

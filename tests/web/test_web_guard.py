@@ -18,6 +18,12 @@ ROUTES = {
     ("GET", "/runs"): READING,
     ("GET", "/runs/{account:str}/{document:str}"): READING,
     ("GET", "/jobs"): READING,
+    ("GET", "/jobs/{account:str}/{document:str}"): READING,
+    ("GET", "/api/v1/jobs/{account:str}/{job_id:int}"): READING,
+    ("POST", "/jobs/{account:str}/{document:str}/run"): {"operator", "admin"},
+    ("POST", "/api/v1/jobs/{account:str}/{job_id:int}/run"): {"operator", "admin"},
+    ("POST", "/runs/{account:str}/{document:str}/{act:str}"): {"operator", "admin"},
+    ("POST", "/api/v1/runs/{account:str}/{run_id:int}/{act:str}"): {"operator", "admin"},
     ("GET", "/accounts"): READING,
     ("POST", "/accounts"): {"admin"},
     ("GET", "/accounts/{account:str}"): READING,
@@ -116,7 +122,8 @@ PROVED = {
 """What only a person does who proved lately who it is."""
 
 FILL = {
-    "{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{file_path:path}": "app.css",
+    "{account:str}": "acme", "{document:str}": "7", "{run_id:int}": "7", "{job_id:int}": "12",
+    "{file_path:path}": "app.css",
     "{hook_id:str}": "hook", "{act:str}": "pause", "{name:str}": "nobody", "{path:str}": "openapi.json",
     "{incident:str}": "1-1", "{picture:str}": "7.svg",
 }  # fmt: skip

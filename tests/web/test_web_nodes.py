@@ -123,7 +123,8 @@ def test_hostile_text_is_only_text(serve_door, tokens):
     )  # fmt: skip
     listed = CatalogReport(
         total=1,
-        nodes=(web_node_reports.make_summary(bad, owners=(bad,), relation=bad, account=bad),),
+        nodes=(web_node_reports.make_catalog_node(bad, owners=(bad,), relation=bad, account=bad, state=bad),),
+        facets={"tag": {bad: 1}, "state": {bad: 1}},
         resource_types={bad: 1},
         materializations={bad: 1},
         places=(),

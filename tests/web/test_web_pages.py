@@ -176,7 +176,11 @@ def test_hostile_text_is_only_text(serve_door, opened, width):
     )
     with serve_door(
         get_overview=lambda days: web_reports.make_overview(
-            days, sentence=bad, accounts=(account,), failures=(run,), in_progress=(run,)
+            days,
+            sentence=bad,
+            accounts=(account,),
+            failures=(run,),
+            in_progress=(web_reports.make_open_run(run, 60.0),),
         ),
         list_runs=lambda *_: web_reports.RunsReport(total=1, runs=(run,), as_of=web_reports.NOW),
         get_run=lambda *_: report,

@@ -11,6 +11,7 @@ from headwater.observatory.cause_reports import CauseSummary, PathStep
 from headwater.observatory.consequence_reports import AffectedJob, AffectedSummary, RerunCommand, RerunSummary
 from headwater.observatory.lineage_reports import LineagePlace, LineageReport, LineageStates
 from headwater.observatory.node_reports import (
+    CatalogNode,
     CatalogReport,
     ChangesReport,
     ExposureSummary,
@@ -276,16 +277,25 @@ def make_lineage_states(**changes) -> LineageStates:
 
 
 def make_catalog(limit: int = 50, offset: int = 0, **changes) -> CatalogReport:
-    nodes = tuple(make_summary(f"model_{number}") for number in range(offset, min(offset + limit, 120)))
+    nodes = tuple(make_catalog_node(f"model_{number}") for number in range(offset, min(offset + limit, 120)))
     facts = {
         "total": 120,
         "nodes": nodes,
         "resource_types": {"model": 100, "source": 20},
         "materializations": {"table": 60, "view": 40},
         "places": (PLACE,),
+        "facets": {
+            "resource_type": {"model": 100, "source": 20},
+            "state": {"healthy": 117, "failed": 3},
+            "tag": {f"tag_{number}": 12 - number for number in range(12)},
+        },
         "as_of": NOW,
     }
     return CatalogReport(**facts | changes)
+
+
+def make_catalog_node(name: str, **changes) -> CatalogNode:
+    return CatalogNode(**_summary_facts(name) | {"state": "healthy", "ran_at": NOW} | changes)
 
 
 def make_neighbour(name: str, **changes) -> Neighbour:

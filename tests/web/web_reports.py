@@ -9,7 +9,9 @@ import web_incident_reports
 
 from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.following import AccountReport, FilterChoice, FilterThing
+from headwater.observatory.job_reports import JobDay, JobMark, JobNode, JobReport, ScheduleReport
 from headwater.observatory.jobs import JobsReport, JobSummary
+from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -22,6 +24,7 @@ from headwater.observatory.reports import (
     ExecutionSummary,
     FreshnessSummary,
     ObservationSummary,
+    OpenRun,
     OverviewReport,
     RunBar,
     RunReport,
@@ -29,6 +32,7 @@ from headwater.observatory.reports import (
     RunSummary,
     StepSummary,
 )
+from headwater.observatory.rerunning import StartedRun
 
 NOW = datetime(2026, 11, 20, 12, 4, 31, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\u202e" + "x" * 10_000
@@ -159,6 +163,67 @@ def make_bars(days: int = 7, bucket_seconds: int = 21_600) -> tuple[RunBar, ...]
     return tuple(bars)
 
 
+def make_open_run(run: RunSummary, usual: float | None) -> OpenRun:
+    return OpenRun(**{name: getattr(run, name) for name in RunSummary.__dataclass_fields__}, usual_seconds=usual)
+
+
+def make_pace(**changes) -> JobPace:
+    facts = {
+        "account": "acme",
+        "job_id": 12,
+        "job_name": "nightly",
+        "project_name": "storefront",
+        "environment_name": "Production",
+        "recent_seconds": 97.0,
+        "recent_runs": 5,
+        "earlier_seconds": 41.0,
+        "earlier_runs": 16,
+        "is_slowing": True,
+        "sentence": "1 min 37 s where it was 41 s.",
+        "last_seconds": (41.0,) * 16 + (90.0, 97.0, 99.0, 97.0, 96.0),
+    }
+    return JobPace(**facts | changes)
+
+
+PACES = (
+    make_pace(),
+    make_pace(job_id=13, job_name="hourly", earlier_seconds=None, earlier_runs=2, is_slowing=False, sentence="97 s."),
+)
+UPCOMING = tuple(
+    UpcomingRun(
+        account="acme",
+        job_id=number,
+        job_name=name,
+        project_name="storefront",
+        environment_name="Production",
+        cron="0 * * * *",
+        starts_at=NOW + timedelta(minutes=minutes),
+        is_overdue=minutes < 0,
+        usual_seconds=97.0,
+    )
+    for number, name, minutes in ((13, "hourly", -64), (12, "nightly", 720))
+)
+SOURCES = tuple(
+    SourceAge(
+        unique_id=f"source.storefront.shop.{name}",
+        name=f"shop.{name}",
+        account="acme",
+        project_id=3,
+        project_name="storefront",
+        environment_id=9,
+        environment_name="Production",
+        status=status,
+        checked_at=NOW - timedelta(minutes=20),
+        max_loaded_at=NOW - timedelta(seconds=age),
+        age_seconds=age,
+        warn_after_seconds=43_200.0,
+        error_after_seconds=86_400.0,
+        run_id=300_412_980,
+    )
+    for name, status, age in (("orders", "error", 90_000.0), ("payments", "pass", 600.0))
+)
+
+
 def make_overview(days: int = 7, **changes) -> OverviewReport:
     bars = make_bars(days, {1: 3600, 7: 21_600}.get(days, 86_400))
     statuses = {status for bar in bars for status in bar.runs}
@@ -170,7 +235,14 @@ def make_overview(days: int = 7, **changes) -> OverviewReport:
         "runs_by_status": {status: sum(bar.runs.get(status, 0) for bar in bars) for status in statuses},
         "accounts": ACCOUNTS,
         "incidents": web_incident_reports.make_incidents(),
-        "in_progress": RUNS[:2],
+        "in_progress": tuple(make_open_run(run, 540.0) for run in RUNS[:2]),
+        "open_runs": 2,
+        "paces": PACES,
+        "jobs_slowing": 1,
+        "upcoming": UPCOMING,
+        "jobs_overdue": 1,
+        "sources": SOURCES,
+        "sources_by_status": {"error": 1, "pass": 26},
         "failures": (FAILED, make_run(300_412_700, status="error", job_name="hourly", nodes={"fail": 3, "pass": 20})),
         "revision": 41,
         "as_of": NOW,
@@ -368,6 +440,78 @@ def make_jobs(days: int = 7) -> JobsReport:
         make(14, "pull requests", cron=None, last_status=None, last_run_at=None, runs=0, success_share=None, strip=()),
     )
     return JobsReport(jobs=jobs, days=days, as_of=NOW)
+
+
+def make_job(days: int = 30, **changes) -> JobReport:
+    """The nightly job, which ran once a day for a week, failed on the fourth and gets slower."""
+    (nightly, *_) = make_jobs(days).jobs
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    marks = tuple(
+        JobMark(
+            run_id=300_412_900 + day,
+            status="error" if day == 3 else "success",
+            at=midnight - timedelta(days=6 - day, hours=-5),
+            elapsed_seconds=60.0 + 20 * day,
+        )
+        for day in range(7)
+    )
+    facts = {
+        **{name: getattr(nightly, name) for name in JobSummary.__dataclass_fields__},
+        "sentence": "nightly failed at its last run, 7 h ago; 81% of its 84 runs in 30 days succeeded.",
+        "days": days,
+        "bucket_seconds": 86_400,
+        "project_id": 3,
+        "environment_id": 9,
+        "commands": ("dbt build", "dbt docs generate"),
+        "pace": "97 s where it was 41 s, the medians of its last 5 runs and of the 16 before: 137 % longer.",
+        "is_slowing": True,
+        "marks": marks,
+        "by_day": tuple(
+            JobDay(
+                starts_at=mark.at - timedelta(hours=5),
+                runs={mark.status: 1},
+                elapsed_seconds_p10=None if mark.status == "error" else mark.elapsed_seconds,
+                elapsed_seconds_p50=None if mark.status == "error" else mark.elapsed_seconds,
+                elapsed_seconds_p90=None if mark.status == "error" else mark.elapsed_seconds,
+            )
+            for mark in marks
+        ),
+        "schedule": ScheduleReport(
+            cron="0 5 * * *",
+            since=NOW - timedelta(days=30),
+            moments=30,
+            missed=(NOW - timedelta(days=9),),
+            next_at=NOW + timedelta(hours=17),
+            is_overdue=False,
+            sentence="1 of 30 runs that the schedule asked for did not begin within an hour.",
+        ),
+        "last_runs": tuple(make_run(300_412_900 + day) for day in range(6, -1, -1)),
+        "builds": (
+            JobNode(
+                unique_id="model.storefront.fct_orders",
+                name="fct_orders",
+                resource_type="model",
+                elapsed_seconds=41.0,
+                rows_affected=1_200_000,
+            ),
+        ),
+        "builds_run_id": 300_412_906,
+        "as_of": NOW,
+    }
+    return JobReport(**facts | changes)
+
+
+def make_started(account: str, run_id: int, **changes) -> StartedRun:
+    facts = {
+        "account": account,
+        "run_id": run_id,
+        "job_id": 12,
+        "status": "queued",
+        "retrying_run_id": None,
+        "sentence": f"dbt Cloud began run {run_id}.",
+        "as_of": NOW,
+    }
+    return StartedRun(**facts | changes)
 
 
 def make_runs(limit: int, offset: int) -> RunsReport:

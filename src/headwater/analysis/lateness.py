@@ -54,12 +54,18 @@ def find_lateness(job: JobFacts, touched_at: datetime, now: datetime) -> Latenes
         word = "has been running" if newest.started_at else "has been waiting in the queue"
         reason = f"The run of {job.name} that should build it {word} much longer than usual."
         return Lateness(reason=reason, since=newest.created_at, runs=(newest,))
-    if job.expected_at is None or now < job.expected_at + _grace(job):
-        return None
-    if newest is not None and newest.created_at is not None and newest.created_at >= job.expected_at - SHORTEST_GRACE:
+    if job.expected_at is None or not is_overdue(job, now):
         return None
     reason = f"{job.name} should have started at {job.expected_at:%Y-%m-%d %H:%M} UTC and has not."
     return Lateness(reason=reason, since=job.expected_at)
+
+
+def is_overdue(job: JobFacts, now: datetime) -> bool:
+    """Whether the run that a job's schedule asks for should have started, with some grace, and has not."""
+    if job.expected_at is None or now < job.expected_at + _grace(job):
+        return False
+    created_at = job.runs[0].created_at if job.runs else None
+    return created_at is None or created_at < job.expected_at - SHORTEST_GRACE
 
 
 def _missed_runs(job: JobFacts, built_at: datetime) -> list[Run]:

@@ -105,7 +105,13 @@ def catalog(
     materialized: Annotated[
         str | None, typer.Option(help="Only these materializations, separated by commas: table, view, …")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Only what has this in its name, unique_id or table's name.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only what is in one of these states, separated by commas: failed, stale, …")
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help="Only what has these words in its name, table, columns, description, tags or owners."),
+    ] = None,
     at: At = None,
     limit: Annotated[int, typer.Option(min=0, help="How many to print; 0 prints all.")] = 50,
     as_json: AsJson = False,
@@ -119,6 +125,7 @@ def catalog(
         owner=owner,
         tag=tag,
         materialized=materialized,
+        state=state,
         text=text,
         at=read_time(at),
     )

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.lateness import JobFacts, find_lateness
+from headwater.analysis.lateness import JobFacts, find_lateness, is_overdue
 from headwater.analysis.schedule import next_run_at
+from headwater.model.account import Job
 from headwater.model.filter import is_job_wanted
 from headwater.model.run import RunStatus
 from headwater.store.filters import get_filter
@@ -29,6 +30,7 @@ class KnownJob:
     A run that did not start is only known to be missing once dbt Cloud was asked.
     """
 
+    job: Job
     scope: Scope
     facts: JobFacts
     told_at: datetime | None
@@ -56,8 +58,13 @@ def read_jobs(tx: Connection, account_key: int, now: datetime) -> list[KnownJob]
             expected_at=next_run_at(job.cron, newest) if is_expected and newest is not None else None,
         )
         scope = Scope(account_key, job.project_id or 0, job.environment_id or 0)
-        known.append(KnownJob(scope=scope, facts=facts, told_at=told_at))
+        known.append(KnownJob(job=job, scope=scope, facts=facts, told_at=told_at))
     return known
+
+
+def has_not_started(job: KnownJob) -> bool:
+    """Whether the run that a job's schedule asks for is missing, as far as dbt Cloud told."""
+    return is_overdue(job.facts, job.told_at or _NEVER)
 
 
 def is_in_trouble(job: KnownJob) -> bool:

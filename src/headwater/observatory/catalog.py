@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 
+from headwater.observatory.catalog_shelf import FACETS, count_facet, open_shelf, owners_of
 from headwater.observatory.environments import choose_places, list_asked_places
 from headwater.observatory.evidence import TESTS
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
-from headwater.observatory.lineage import Held, Moment, Shelf, list_rows, name_of
-from headwater.observatory.node_reports import CatalogReport, NodePlace, NodeSummary
+from headwater.observatory.lineage import CatalogEntry, Held, name_of
+from headwater.observatory.node_reports import CatalogNode, CatalogReport, NodePlace, NodeSummary
 from headwater.store.lineage_rows import LineageRow
+from headwater.store.writing import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogFilter:
     """Which nodes are asked for, None for all; several resource types or materializations with commas between them.
 
-    `text` is a part of a name, a unique_id or a table's name; `owner` a part of an owner's name or address.
+    Every word of `text` is a part of a name, a unique_id, a table's name, a column, a description, a tag or an owner;
+    `owner` a part of an owner's name or address.
     """
 
     account: str | None = None
@@ -30,6 +32,7 @@ class CatalogFilter:
     owner: str | None = None
     tag: str | None = None
     materialized: str | None = None
+    state: str | None = None
     text: str | None = None
     at: datetime | None = None
 
@@ -39,30 +42,35 @@ def list_catalog(
 ) -> CatalogReport:
     """List the nodes that fit a filter by name, project and account; no limit lists them all.
 
-    With a text, the node of that name comes first, then names that begin with it, then others, tests last.
+    With a text, the node of that name comes first, then names that begin with it, then names with it, then others;
+    tests last. All nodes are kept in memory until something new is stored, so that a search asks the database hardly
+    anything.
 
     Raises:
         NotKnown: the filter names an account, project or environment that is not there.
     """
     wanted = wanted or CatalogFilter()
     with observatory.store.read() as tx:
-        shelf = Shelf(tx, Moment(at=wanted.at), observatory.lineage)
-        places = list_asked_places(observatory, tx, wanted.account)
-        choices = choose_places(places, wanted.project, wanted.environment)
-        found = [(choice, held) for choice in choices if (held := shelf.find(choice.place)) is not None]
-    everything = list_rows(held for _, held in found)
-    fits = _read_filter(wanted)
-    listed = [(held, row) for held, row in everything if fits(held, row)]
-    text = _plain(wanted.text)
-    listed.sort(
-        key=lambda one: (rank_node(one[1], text), one[1].name.casefold(), one[1].unique_id, one[0].place.account_name)
-    )
+        chosen = choose_places(list_asked_places(observatory, tx, wanted.account), wanted.project, wanted.environment)
+        shelf = open_shelf(observatory, tx, wanted.environment, wanted.at)
+    here = {choice.place.scope for choice in chosen}
+    said: Sequence[CatalogEntry] = shelf.entries
+    for word in _plain(wanted.text).split():
+        said = [entry for entry in said if word in entry.text]
+    asked = _read_filters(wanted, here)
+    listed, facets = _sift(said, asked) if asked or wanted.text else (shelf.entries, shelf.facets)
+    if text := _plain(wanted.text):
+        listed = sorted(listed, key=lambda entry: _rank(entry, text))
     page = listed[offset : None if limit is None else offset + limit]
+    all_types, all_kinds = shelf.facets["resource_type"], shelf.facets["materialized"]
+    if wanted.account or wanted.project:
+        within = [entry for entry in shelf.entries if entry.held.place.scope in here]
+        all_types, all_kinds = count_facet("resource_type", within), count_facet("materialized", within)
     return CatalogReport(
         total=len(listed),
-        nodes=tuple(summarise_node(held, row) for held, row in page),
-        resource_types=_count(row.resource_type for _, row in everything),
-        materializations=_count(row.materialized for _, row in everything if row.materialized),
+        nodes=tuple(map(_summarise_entry, page)),
+        resource_types=dict(all_types),
+        materializations=dict(all_kinds),
         places=tuple(
             NodePlace(
                 account=held.place.account_name,
@@ -71,11 +79,13 @@ def list_catalog(
                 environment_id=held.place.environment_id,
                 environment_name=held.place.environment_name,
                 is_production=held.place.is_production,
-                sentence=choice.sentence,
+                sentence=sentence,
             )
-            for choice, held in found
+            for held, sentence in shelf.places
+            if held.place.scope in here
         ),
         as_of=observatory.store.now(),
+        facets={_ASKED_AS.get(name, name): dict(counts) for name, counts in facets.items()},
     )
 
 
@@ -94,50 +104,69 @@ def summarise_node(held: Held, row: LineageRow) -> NodeSummary:
         relation=dotted(row.relation) if row.relation is not None else None,
         materialized=row.materialized,
         group=row.group,
-        owners=_owners(held, row),
+        owners=owners_of(held, row),
         tags=row.tags,
     )
 
 
-def _owners(held: Held, row: LineageRow) -> tuple[str, ...]:
-    if row.owner:
-        return (row.owner,)
-    found = [group.owner for group in held.manifest.groups if group.name == row.group] if row.group else []
-    return tuple(name for owner in found if (name := owner.name or owner.email))
+def _summarise_entry(entry: CatalogEntry) -> CatalogNode:
+    summary = summarise_node(entry.held, entry.row)
+    return CatalogNode(
+        **{field.name: getattr(summary, field.name) for field in fields(NodeSummary)},
+        state=entry.state,
+        ran_at=entry.ran_at,
+    )
 
 
-def _read_filter(wanted: CatalogFilter) -> Callable[[Held, LineageRow], bool]:
-    types, kinds = _split(wanted.resource_type), _split(wanted.materialized)
-    tag, owner, text = (_plain(word) for word in (wanted.tag, wanted.owner, wanted.text))
+_ASKED_AS = {"owners": "owner", "tags": "tag"}
+"""How a filter calls a facet of which a node may have several."""
 
-    def fits(held: Held, row: LineageRow) -> bool:
-        return (
-            (not types or row.resource_type in types)
-            and (not kinds or (row.materialized or "") in kinds)
-            and (not tag or tag in (known.casefold() for known in row.tags))
-            and (not owner or _is_owned(held, row, owner))
-            and (not text or says(row, text))
-        )
-
-    return fits
+_Fits = Callable[[CatalogEntry], bool]
 
 
-def _is_owned(held: Held, row: LineageRow, owner: str) -> bool:
-    groups = [group.owner for group in held.manifest.groups if group.name == row.group] if row.group else []
-    names = [row.owner, *(name for one in groups for name in (one.name, one.email))]
-    return any(owner in name.casefold() for name in names if name)
+def _read_filters(wanted: CatalogFilter, scopes: Collection[Scope]) -> dict[str, _Fits]:
+    """Give what is asked of each facet, as far as anything is; the scopes are those of its account and project."""
+    accounts = frozenset(scope.account_key for scope in scopes)
+    types, kinds, states = (_split(words) for words in (wanted.resource_type, wanted.materialized, wanted.state))
+    tag, owner = _plain(wanted.tag), _plain(wanted.owner)
+    asked: dict[str, _Fits] = {}
+    if wanted.account:
+        asked["account"] = lambda entry: entry.held.place.account_key in accounts
+    if wanted.project:
+        asked["project"] = lambda entry: entry.held.place.scope in scopes
+    if types:
+        asked["resource_type"] = lambda entry: entry.resource_type in types
+    if kinds:
+        asked["materialized"] = lambda entry: entry.materialized in kinds
+    if states:
+        asked["state"] = lambda entry: entry.state in states
+    if tag:
+        asked["tags"] = lambda entry: any(tag == known.casefold() for known in entry.tags)
+    if owner:
+        asked["owners"] = lambda entry: owner in entry.contacts
+    return asked
 
 
-def says(row: LineageRow, text: str) -> bool:
-    """Whether a node's name, unique_id or table says a casefolded text."""
-    table = dotted(row.relation) if row.relation is not None else ""
-    return any(text in said.casefold() for said in (row.name, row.unique_id, table))
+def _sift(
+    entries: Iterable[CatalogEntry], asked: Mapping[str, _Fits]
+) -> tuple[list[CatalogEntry], dict[str, dict[str, int]]]:
+    """Keep what fits all that is asked, and count for each facet what fits all that is asked of the others."""
+    listed: list[CatalogEntry] = []
+    besides: dict[str, list[CatalogEntry]] = {name: [] for name in asked}
+    for entry in entries:
+        missed = [name for name, fits in asked.items() if not fits(entry)]
+        if not missed:
+            listed.append(entry)
+        elif len(missed) == 1:
+            besides[missed[0]].append(entry)
+    return listed, {name: count_facet(name, [*listed, *besides.get(name, ())]) for name in FACETS}
 
 
-def rank_node(row: LineageRow, text: str) -> tuple[bool, bool, bool]:
-    """Give where a node stands among those that say a text; without a text all stand alike."""
-    name = row.name.casefold()
-    return (bool(text) and name != text, not name.startswith(text), bool(text) and row.resource_type in TESTS)
+def _rank(entry: CatalogEntry, text: str) -> int:
+    """Give where a node stands among those that say a text."""
+    name = entry.order[0]
+    is_test = entry.resource_type in TESTS
+    return 8 * (name != text) + 4 * (not name.startswith(text)) + 2 * is_test + (text not in name)
 
 
 def _plain(word: str | None) -> str:
@@ -146,7 +175,3 @@ def _plain(word: str | None) -> str:
 
 def _split(words: str | None) -> frozenset[str]:
     return frozenset(word.strip().lower() for word in (words or "").split(",") if word.strip())
-
-
-def _count(names: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(names).items(), key=lambda item: (-item[1], item[0])))

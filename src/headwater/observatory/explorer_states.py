@@ -16,7 +16,7 @@ from headwater.model.verdict import NodeState
 from headwater.observatory.evidence import TESTS
 from headwater.observatory.explorer import FoundLineage, LineageQuestion, find_lineage, name_key, open_view
 from headwater.observatory.holder import Observatory
-from headwater.observatory.lineage import LineageMemory, Numbered
+from headwater.observatory.lineage import Estate, LineageMemory, Numbered
 from headwater.observatory.lineage_reports import Glance, LineageReport, LineageStates
 from headwater.store.accounts import read_revisions
 from headwater.store.lineage_rows import LineageRow
@@ -54,10 +54,15 @@ def _look(
     """Look at all nodes of the graph, remembered for other views, or at those of a small view alone."""
     wanted = [node for members in excerpt.members for node in members]
     if len(wanted) <= _FEW:
-        return _glance(found, _read_some(tx, found.nodes, wanted, until), until)
-    return memory.glances.get(
-        (found.estate.identity, revision), lambda: _glance(found, _read_all(tx, found.nodes, until), until)
-    )
+        return _glance(found.nodes, _read_some(tx, found.nodes, wanted, until), until)
+    return look_at_all(tx, memory, found.estate, found.nodes, until, revision)
+
+
+def look_at_all(
+    tx: Connection, memory: LineageMemory, estate: Estate, nodes: Numbered, until: datetime, revision: Hashable
+) -> Sequence[Glance]:
+    """Look at every node of a graph, by its place; remembered until something new is stored."""
+    return memory.glances.get((estate.identity, revision), lambda: _glance(nodes, _read_all(tx, nodes, until), until))
 
 
 def _read_all(tx: Connection, nodes: Numbered, until: datetime) -> dict[int, Outcome]:
@@ -97,10 +102,10 @@ def _is_test(row: LineageRow | None) -> bool:
     return row is not None and row.resource_type in TESTS
 
 
-def _glance(found: FoundLineage, latest: Mapping[int, Outcome], until: datetime) -> list[Glance]:
+def _glance(nodes: Numbered, latest: Mapping[int, Outcome], until: datetime) -> list[Glance]:
     """Tell the state of every node of a graph, by its place."""
-    kinds = ["" if row is None else row.resource_type for row in found.nodes.rows]
-    states = glance(kinds, found.nodes.parents, latest, until)
+    kinds = ["" if row is None else row.resource_type for row in nodes.rows]
+    states = glance(kinds, nodes.parents, latest, until)
     return [_summarise(state, latest.get(place)) for place, state in enumerate(states)]
 
 

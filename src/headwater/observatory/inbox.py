@@ -57,6 +57,8 @@ def store_accepted(observatory: Observatory) -> int:
     count = 0
     while (claimed := _claim(observatory)) is not None:
         count += _store(observatory, claimed)
+    if count:
+        observatory.store.checkpoint()
     return count
 
 

@@ -59,14 +59,15 @@ def list_jobs(observatory: Observatory, *, account: str | None = None, days: int
         }
         chains = count_chains(tx, since, until, counted, keys)
     kept = tuple(
-        _summary(row, chains[row.account_key, row.job.job_id])
+        summarise_job(row, chains[row.account_key, row.job.job_id])
         for row in rows
         if row.last_runs or not row.job.is_deleted
     )
     return JobsReport(jobs=kept, days=days, as_of=now)
 
 
-def _summary(row: JobRow, chain_counts: Mapping[RunStatus, int]) -> JobSummary:
+def summarise_job(row: JobRow, chain_counts: Mapping[RunStatus, int]) -> JobSummary:
+    """Give a stored job as a row of a report."""
     last = row.last_runs[-1] if row.last_runs else None
     return JobSummary(
         account=row.account_name,

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from headwater.analysis.excerpt import Excerpt, reverse
@@ -75,6 +76,36 @@ class Numbered:
     rows: list[LineageRow | None]
 
 
+class CatalogEntry(Struct, frozen=True, gc=False, kw_only=True):
+    """A node as the catalogue finds it; `text` and `order` are folded, `state` is as at a glance."""
+
+    held: Held
+    row: LineageRow
+    account: str
+    project: str
+    resource_type: str
+    materialized: str
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    contacts: str
+    text: str
+    order: tuple[str, str, str]
+    state: str
+    ran_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogShelf:
+    """All nodes of the places that answer, in the order of their names, with the sentences that say why they do.
+
+    `facets` counts all of them.
+    """
+
+    entries: tuple[CatalogEntry, ...]
+    places: tuple[tuple[Held, str], ...]
+    facets: Mapping[str, Mapping[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class LineageMemory:
     """What was read of manifests, which never change, and what was made of them: graphs, and where they are drawn.
@@ -88,7 +119,9 @@ class LineageMemory:
     folders: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
     views: Remembered[tuple[LineageReport, Excerpt]] = field(default_factory=lambda: Remembered(8))
     states: Remembered[LineageStates] = field(default_factory=lambda: Remembered(8))
-    glances: Remembered[Sequence[Glance]] = field(default_factory=lambda: Remembered(4))
+    glances: Remembered[Sequence[Glance]] = field(default_factory=lambda: Remembered(8))
+    words: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
+    shelves: Remembered[CatalogShelf] = field(default_factory=lambda: Remembered(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +146,8 @@ class Shelf:
         if key is None:
             return None
         manifest = get_manifest(self.tx, place.account_key, key)
-        contents = self.memory.manifests.get(identify(manifest), lambda: self._read_contents(manifest))
+        contents = _remember_contents(self.tx, self.memory, manifest)
         return Held(place, manifest, contents.rows, contents.imported)
-
-    def _read_contents(self, manifest: ManifestRow) -> _Contents:
-        rows = {row.unique_id: row for row in list_lineage(self.tx, manifest.account_key, manifest.manifest_key)}
-        return _Contents(rows, _imported(self.tx, manifest, rows.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +170,14 @@ class Estate:
         """Find a node; None where a manifest only names it."""
         held = self.held.get(scope_of(address))
         return None if held is None else held.rows.get(address.unique_id)
+
+
+def read_parents(
+    tx: Connection, memory: LineageMemory, account_key: int, manifest_key: int
+) -> dict[str, tuple[str, ...]]:
+    """Read the parents of each node of a manifest, by unique_id."""
+    rows = _remember_contents(tx, memory, get_manifest(tx, account_key, manifest_key)).rows
+    return {unique_id: row.parents for unique_id, row in rows.items()}
 
 
 def scope_of(address: NodeAddress) -> Scope:
@@ -217,6 +254,15 @@ def _number(estate: Estate) -> Numbered:
 def _join(found: Iterable[Held]) -> _Joined:
     nodes, stands_for = join_projects(map(_project, found))
     return _Joined(Lineage.of(nodes), stands_for)
+
+
+def _remember_contents(tx: Connection, memory: LineageMemory, manifest: ManifestRow) -> _Contents:
+    return memory.manifests.get(identify(manifest), lambda: _read_contents(tx, manifest))
+
+
+def _read_contents(tx: Connection, manifest: ManifestRow) -> _Contents:
+    rows = {row.unique_id: row for row in list_lineage(tx, manifest.account_key, manifest.manifest_key)}
+    return _Contents(rows, _imported(tx, manifest, rows.values()))
 
 
 def identify(manifest: ManifestRow) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from headwater.observatory.provenance_reports import BuildSummary, DataAsOfSummary
@@ -50,15 +50,27 @@ class NodeSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogNode(NodeSummary):
+    """A node of the catalogue; `state` is as at a glance, `ran_at` when it was last built, tested or checked."""
+
+    state: str = "unknown"
+    ran_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogReport:
-    """A page of nodes by name; `total` counts all that fit, the other counts are over all before this filter."""
+    """A page of nodes by name; `total` counts all that fit, `facets` what each further choice would leave.
+
+    `resource_types` and `materializations` are over all before this filter.
+    """
 
     total: int
-    nodes: tuple[NodeSummary, ...]
+    nodes: tuple[CatalogNode, ...]
     resource_types: dict[str, int]
     materializations: dict[str, int]
     places: tuple[NodePlace, ...]
     as_of: datetime
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from headwater.analysis.pace import find_pace
 from headwater.model.run import RunStatus
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory
 from headwater.observatory.incidents import IncidentQuestion, list_incidents
-from headwater.observatory.reports import OverviewReport, RunBar, StoreSummary
+from headwater.observatory.outlook import list_paces, list_source_ages, list_upcoming, read_spans
+from headwater.observatory.reports import OpenRun, OverviewReport, RunBar, RunSummary, StoreSummary
 from headwater.observatory.runs import summarise_all
 from headwater.observatory.sentences import describe_overview
 from headwater.store.accounts import read_revisions
+from headwater.store.job_queries import list_placed_jobs
 from headwater.store.manifests import count_nodes
 from headwater.store.rows import RunCount
 from headwater.store.run_counts import count_runs, count_stored
@@ -35,6 +39,10 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         in_progress = list_runs(tx, RunFilter(statuses=_OPEN, created_from=now - timedelta(days=3)), limit=_SHOWN)
         failures = list_runs(tx, RunFilter(statuses=(RunStatus.ERROR,), created_from=since), limit=_SHOWN)
         listed = summarise_all(tx, in_progress.runs), summarise_all(tx, failures.runs)
+        jobs, spans = list_placed_jobs(tx), read_spans(tx, now)
+        upcoming = list_upcoming(tx, jobs, spans, now)
+        sources = list_source_ages(tx, now)
+    paces = list_paces(jobs, spans)
     totals: Counter[str] = Counter()
     for count in counts:
         totals[str(count.status)] += count.runs
@@ -51,8 +59,18 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         runs_by_status=dict(totals),
         accounts=accounts,
         incidents=incidents,
-        in_progress=listed[0],
+        in_progress=tuple(
+            _open_run(run, spans.get((row.account_key, row.run.job_id)))
+            for run, row in zip(listed[0], in_progress.runs, strict=True)
+        ),
+        open_runs=in_progress.total,
         failures=listed[1],
+        paces=paces[:_SHOWN],
+        jobs_slowing=sum(pace.is_slowing for pace in paces),
+        upcoming=upcoming[:_SHOWN],
+        jobs_overdue=sum(run.is_overdue for run in upcoming),
+        sources=sources[:_SHOWN],
+        sources_by_status=dict(Counter(source.status for source in sources)),
         revision=get_revision(observatory),
         as_of=now,
     )
@@ -81,6 +99,14 @@ def summarise_store(observatory: Observatory, *, elapsed: timedelta) -> StoreSum
         executions=stored.executions,
         requests=sum(row.requests for row in accounts),
         seconds=round(elapsed.total_seconds(), 1),
+    )
+
+
+def _open_run(run: RunSummary, spans: Sequence[timedelta] | None) -> OpenRun:
+    pace = find_pace(spans or ())
+    return OpenRun(
+        **{name: getattr(run, name) for name in RunSummary.__dataclass_fields__},
+        usual_seconds=pace.recent.total_seconds() if pace is not None else None,
     )
 
 

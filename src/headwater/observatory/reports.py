@@ -13,6 +13,7 @@ from headwater.observatory.cause_reports import RunCauseSummary
 from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.incident_reports import IncidentsReport
 from headwater.observatory.node_reports import ChangesReport
+from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,13 @@ class RunSummary:
     nodes: dict[str, int]
     chain: ChainSummary
     is_job_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun(RunSummary):
+    """A run that is not over; `usual_seconds` is what the last successful ones of its job took."""
+
+    usual_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +279,11 @@ class RunBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewReport:
-    """The first page: whether to worry, incidents, runs over time, accounts, what runs now, what failed last."""
+    """The first page: whether to worry, incidents, runs over time, accounts, what runs now, what failed last.
+
+    `paces` are the jobs that get slower and the slowest, `upcoming` what did not start and what starts next, `sources`
+    those with the oldest data for what they may have. The numbers count all of them, not only what is listed.
+    """
 
     sentence: str
     days: int
@@ -280,10 +292,17 @@ class OverviewReport:
     runs_by_status: dict[str, int]
     accounts: tuple[AccountSummary, ...]
     incidents: IncidentsReport
-    in_progress: tuple[RunSummary, ...]
+    in_progress: tuple[OpenRun, ...]
     failures: tuple[RunSummary, ...]
     revision: int
     as_of: datetime
+    open_runs: int = 0
+    paces: tuple[JobPace, ...] = ()
+    jobs_slowing: int = 0
+    upcoming: tuple[UpcomingRun, ...] = ()
+    jobs_overdue: int = 0
+    sources: tuple[SourceAge, ...] = ()
+    sources_by_status: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from headwater.observatory.chains import find_chains, list_attempt_summaries, su
 from headwater.observatory.changes import find_changes
 from headwater.observatory.completeness import describe_completeness, is_complete
 from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.lineage import read_parents
 from headwater.observatory.places import find_places
 from headwater.observatory.reports import (
     AmendmentSummary,
@@ -36,7 +37,6 @@ from headwater.observatory.run_causes import read_run_causes
 from headwater.observatory.sentences import describe_run
 from headwater.store import run_queries
 from headwater.store.accounts import get_account as get_stored_account
-from headwater.store.manifests import list_parents
 from headwater.store.rows import ExecutionRow, RunDetail, RunRow
 
 
@@ -83,7 +83,7 @@ def get_run(observatory: Observatory, account: str | None, run_id: int, against:
         detail = run_queries.get_run_detail(tx, account_key, run_id)
         parents: dict[str, tuple[str, ...]] = {}
         for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
-            parents |= list_parents(tx, account_key, manifest_key, (row.node_key for row in detail.executions))
+            parents |= read_parents(tx, observatory.lineage, account_key, manifest_key)
         chain = find_chains(tx, (detail.row,))[account_key, run_id]
         account_row = get_stored_account(tx, account_key)
         causes = read_run_causes(observatory, tx, detail)

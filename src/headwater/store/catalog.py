@@ -49,6 +49,16 @@ def save_catalog(tx: Connection, scope: Scope, catalog: Catalog, now: datetime) 
     upsert(tx, catalog_tables, rows)
 
 
+def find_last_seen(tx: Connection, scope: Scope) -> datetime | None:
+    """Find when a relation of a project and environment was last seen in a catalog; None where none was."""
+    place = (nodes.c.account_key, nodes.c.project_id, nodes.c.environment_id)
+    here = [column == value for column, value in zip(place, _values(scope), strict=True)]
+    same = (catalog_tables.c.account_key == nodes.c.account_key) & (catalog_tables.c.node_key == nodes.c.node_key)
+    query = select(func.max(catalog_tables.c.last_seen_at)).select_from(nodes.join(catalog_tables, same))
+    found: datetime | None = tx.execute(query.where(*here)).scalar()
+    return found
+
+
 def list_catalog_tables(tx: Connection, scope: Scope) -> list[CatalogRow]:
     """List how each relation of a project and environment looked last."""
     place = (nodes.c.account_key, nodes.c.project_id, nodes.c.environment_id)

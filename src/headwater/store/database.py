@@ -21,6 +21,8 @@ from headwater.store.migrate import NEWEST, migrate, read_revision
 
 _BUSY_SECONDS = 10.0
 _ANALYSED_ROWS = 1000
+_LOG_PAGES = 4000
+"""Pages in SQLite's write-ahead log, 16 MB, after which a commit moves them itself, where no process did so before."""
 _WRITES = "headwater_writes"
 _NOTES = "headwater_notes"
 
@@ -88,6 +90,17 @@ class Store:
             with self.write() as tx:
                 tx.execute(text(f"PRAGMA analysis_limit = {_ANALYSED_ROWS}"))
                 tx.execute(text("ANALYZE"))
+
+    def checkpoint(self) -> None:
+        """Move what SQLite's write-ahead log holds into the database file, so that no commit has to do it on its way.
+
+        It holds up neither readers nor writers; PostgreSQL does this by itself.
+        """
+        if self.is_sqlite:
+            with translated(self.where), self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                    "PRAGMA wal_checkpoint(PASSIVE)"
+                )
 
     def close(self) -> None:
         """Give the connections back."""
@@ -178,7 +191,8 @@ def _sqlite_engine(url: URL, busy_seconds: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         # FULL: a committed run survives a power cut, as the promise says. It costs one fsync a run's transaction.
-        for pragma in ("synchronous=FULL", "cache_size=-32768", "temp_store=MEMORY"):
+        settings = ("synchronous=FULL", "cache_size=-32768", "temp_store=MEMORY", f"wal_autocheckpoint={_LOG_PAGES}")
+        for pragma in settings:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -14,6 +14,10 @@ from headwater.store.rows import ExecutionRow, FreshnessRow, InvocationRow
 from headwater.store.schema import compiled_codes, executions, freshness_results, invocations, nodes
 
 _EXECUTION = [name for name in Execution.__struct_fields__ if name in executions.c]
+_EXECUTION_CONTEXT = (
+    nodes.c.unique_id, nodes.c.resource_type, invocations.c.step_index, invocations.c.run_id, executions.c.node_key,
+    executions.c.invocation_key, executions.c.happened_at, executions.c.compiled_hash,
+)  # fmt: skip
 _FRESHNESS = [field.name for field in fields(Freshness) if field.name in freshness_results.c]
 _INVOCATION = [field.name for field in fields(Invocation)]
 
@@ -77,13 +81,12 @@ def find_compiled_code(tx: Connection, account_key: int, node_key: int, code_has
 
 def _list_executions(tx: Connection, account_key: int, where: ColumnElement[bool]) -> list[ExecutionRow]:
     order = (invocations.c.step_index, invocations.c.invocation_key, executions.c.happened_at, executions.c.node_key)
-    return [_execution(row) for row in tx.execute(_executions_query(account_key, where).order_by(*order))]
+    return [_execution(row) for row in tx.execute(_executions_query(account_key, where).order_by(*order)).all()]
 
 
 def _executions_query(account_key: int, where: ColumnElement[bool]) -> Any:
-    columns = (nodes.c.unique_id, nodes.c.resource_type, invocations.c.step_index, invocations.c.run_id)
-    query = select(executions, *columns).select_from(_with_context(executions))
-    return query.where((executions.c.account_key == account_key) & where)
+    query = select(*_EXECUTION_CONTEXT, *(executions.c[name] for name in _EXECUTION))
+    return query.select_from(_with_context(executions)).where((executions.c.account_key == account_key) & where)
 
 
 def _with_context(results: Any) -> Any:
@@ -109,15 +112,16 @@ def _invocation(row: Any) -> InvocationRow:
 
 
 def _execution(row: Any) -> ExecutionRow:
+    unique_id, resource_type, step_index, run_id, node_key, invocation_key, happened_at, compiled_hash, *told = row
     return ExecutionRow(
-        execution=Execution(unique_id=row.unique_id, **{name: getattr(row, name) for name in _EXECUTION}),
-        node_key=row.node_key,
-        resource_type=row.resource_type,
-        invocation_key=row.invocation_key,
-        step_index=row.step_index,
-        run_id=row.run_id,
-        happened_at=row.happened_at,
-        compiled_hash=row.compiled_hash,
+        execution=Execution(unique_id=unique_id, **dict(zip(_EXECUTION, told, strict=True))),
+        node_key=node_key,
+        resource_type=resource_type,
+        invocation_key=invocation_key,
+        step_index=step_index,
+        run_id=run_id,
+        happened_at=happened_at,
+        compiled_hash=compiled_hash,
     )
 
 

@@ -14,7 +14,7 @@ from headwater.model.account import Job
 from headwater.model.run import RunStatus
 from headwater.store.accounts import run_mark
 from headwater.store.inventory import read_job
-from headwater.store.rows import JobSummary, NamedJob, RunMark
+from headwater.store.rows import JobSummary, PlacedJob, RunMark
 from headwater.store.schema import accounts, environments, jobs, projects, run_hours, runs
 
 _STRIP = 20
@@ -57,7 +57,7 @@ def list_jobs(
     return summaries
 
 
-def find_jobs(tx: Connection, words: str, number: int | None, limit: int) -> list[NamedJob]:
+def find_jobs(tx: Connection, words: str, number: int | None, limit: int) -> list[PlacedJob]:
     """Find jobs whose name holds some words in lower case, or whose id is a number; those that begin so first."""
     name = func.lower(jobs.c.name)
     fits = name.contains(words, autoescape=True)
@@ -65,16 +65,49 @@ def find_jobs(tx: Connection, words: str, number: int | None, limit: int) -> lis
         fits = or_(fits, jobs.c.job_id == number)
     begins_later = case((name.startswith(words, autoescape=True), 0), else_=1)
     order = (jobs.c.is_deleted, begins_later, name, jobs.c.job_id)
-    return [
-        NamedJob(
-            account=row.account_name,
-            job_id=row.job_id,
-            job_name=row.name,
-            project_name=row.project_name,
-            is_deleted=row.is_deleted,
-        )
-        for row in tx.execute(_query().where(fits).order_by(*order).limit(limit))
-    ]
+    return [_placed(row) for row in tx.execute(_query().where(fits).order_by(*order).limit(limit))]
+
+
+def list_placed_jobs(tx: Connection, account_key: int | None = None, job_id: int | None = None) -> list[PlacedJob]:
+    """List jobs, deleted ones included, with the names of where they are."""
+    pairs = ((jobs.c.account_key, account_key), (jobs.c.job_id, job_id))
+    where = [column == value for column, value in pairs if value is not None]
+    ordered = _query().where(*where).order_by(accounts.c.name, jobs.c.name, jobs.c.job_id)
+    return [_placed(row) for row in tx.execute(ordered)]
+
+
+def list_timed_runs(
+    tx: Connection, since: datetime, until: datetime, *, account_key: int | None = None, job_id: int | None = None
+) -> dict[tuple[int, int], list[RunMark]]:
+    """List the successful runs of each job between two times, oldest first; tries again do only a part of the work."""
+    columns = (runs.c.account_key, runs.c.job_id, runs.c.run_id, runs.c.status)
+    times = (runs.c.placed_at, runs.c.started_at, runs.c.finished_at)
+    pairs = ((runs.c.account_key, account_key), (runs.c.job_id, job_id))
+    where = [column == value for column, value in pairs if value is not None]
+    where += [runs.c.placed_at >= since, runs.c.placed_at < until, runs.c.status == RunStatus.SUCCESS.value]
+    where += [runs.c.job_id.is_not(None), runs.c.is_retry.is_(False)]
+    marks: dict[tuple[int, int], list[RunMark]] = defaultdict(list)
+    for row in tx.execute(select(*columns, *times).where(*where).order_by(runs.c.placed_at, runs.c.run_id)):
+        marks[row.account_key, row.job_id].append(run_mark(row))
+    return marks
+
+
+def list_job_marks(tx: Connection, account_key: int, job_id: int, since: datetime, until: datetime) -> list[RunMark]:
+    """List the runs of a job between two times, oldest first."""
+    columns = (runs.c.run_id, runs.c.status, runs.c.placed_at, runs.c.started_at, runs.c.finished_at)
+    here = (runs.c.account_key == account_key) & (runs.c.job_id == job_id)
+    query = select(*columns).where(here, runs.c.placed_at >= since, runs.c.placed_at < until)
+    return [run_mark(row) for row in tx.execute(query.order_by(runs.c.placed_at, runs.c.run_id))]
+
+
+def _placed(row: Any) -> PlacedJob:
+    return PlacedJob(
+        account_key=row.account_key,
+        account_name=row.account_name,
+        job=read_job({field.name: getattr(row, field.name) for field in fields(Job)}),
+        project_name=row.project_name,
+        environment_name=row.environment_name,
+    )
 
 
 def _query() -> Any:

@@ -40,6 +40,19 @@ class _Declared(msgspec.Struct, frozen=True, gc=False):
 _decode_path = msgspec.msgpack.Decoder(_Declared).decode
 
 
+class _ToldColumn(msgspec.Struct, frozen=True, gc=False):
+    name: str = ""
+    description: str = ""
+
+
+class _Told(msgspec.Struct, frozen=True, gc=False):
+    description: str = ""
+    columns: tuple[_ToldColumn, ...] = ()
+
+
+_decode_told = msgspec.msgpack.Decoder(_Told).decode
+
+
 def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
     """List every project and environment of which a manifest is stored, by the names of account and project."""
     columns = manifests.c
@@ -143,6 +156,22 @@ def read_paths(tx: Connection, account_key: int, wanted: Iterable[tuple[int, byt
         ):
             if bytes(version) == versions[node_key]:
                 found[node_key] = _decode_path(body).path
+    return found
+
+
+def read_words(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, str]:
+    """Read what some nodes say of themselves, by node key: description, names and descriptions of columns, a line each.
+
+    The rest of their bodies is passed over.
+    """
+    found: dict[int, str] = {}
+    pair = tuple_(node_versions.c.node_key, node_versions.c.version)
+    query = select(node_versions.c.node_key, node_versions.c.body).where(node_versions.c.account_key == account_key)
+    for chunk in chunks(wanted, _SOME):
+        for node_key, body in tx.execute(query.where(pair.in_(chunk))):
+            told = _decode_told(body)
+            words = (told.description, *(word for column in told.columns for word in (column.name, column.description)))
+            found[node_key] = "\n".join(filter(None, words))
     return found
 
 

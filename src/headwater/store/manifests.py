@@ -18,7 +18,7 @@ from sqlalchemy import CTE, Connection, FromClause, Subquery, bindparam, func, s
 
 from headwater.errors import NotKnown
 from headwater.model.node import Group, Macro, Manifest, Node, NodeRelation, Owner
-from headwater.store.nodes import MACRO, ensure_node_keys, read_body, save_node_versions, version_of
+from headwater.store.nodes import MACRO, ensure_node_keys, read_body, resource_type_of, save_node_versions, version_of
 from headwater.store.rows import ManifestRow, Nodes
 from headwater.store.schema import environments, manifest_fingerprints, manifest_nodes, manifests, node_versions, nodes
 from headwater.store.values import clean_key
@@ -170,19 +170,6 @@ def list_relations(tx: Connection, account_key: int, manifest_key: int) -> list[
     return [one for one in found if one.resource_type != "test" or one.relation_name is not None]
 
 
-def list_parents(
-    tx: Connection, account_key: int, manifest_key: int, node_keys: Iterable[int]
-) -> dict[str, tuple[str, ...]]:
-    """Give the parents of some nodes as a manifest has them, by unique_id; without reading whole nodes."""
-    held = _resolved(account_key, manifest_key)
-    query = select(nodes.c.unique_id, held.c.node_key, node_versions.c.parents).select_from(
-        _with_versions(held, account_key)
-    )
-    wanted = set(node_keys)
-    rows = tx.execute(query.where((held.c.rank == 1) & (nodes.c.resource_type != MACRO)))
-    return {unique_id: tuple(parents or ()) for unique_id, node_key, parents in rows if node_key in wanted}
-
-
 def list_macros(
     tx: Connection, account_key: int, manifest_key: int, wanted: Iterable[str]
 ) -> tuple[list[Macro], dict[str, tuple[str, ...]]]:
@@ -225,10 +212,8 @@ def _with_versions(held: Subquery, account_key: int) -> FromClause:
 
 
 def _insert_manifest(tx: Connection, scope: Scope, manifest: Manifest, current_at: datetime, now: datetime) -> int:
-    resource_types = {macro.unique_id: MACRO for macro in manifest.macros}
-    resource_types |= {node.unique_id: node.resource_type for node in manifest.nodes}
-    keys = ensure_node_keys(tx, scope, resource_types)
     everything: tuple[Node | Macro, ...] = (*manifest.macros, *manifest.nodes)
+    keys = ensure_node_keys(tx, scope, {thing.unique_id: resource_type_of(thing) for thing in everything})
     things = {keys[thing.unique_id]: thing for thing in everything}
     versions = {key: version_of(thing) for key, thing in things.items()}
     base_key, depth, rows = _differences(tx, scope, versions)

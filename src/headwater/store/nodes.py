@@ -13,7 +13,7 @@ from headwater.model.node import Macro, Node
 from headwater.store.database import notes
 from headwater.store.schema import node_versions, nodes
 from headwater.store.values import clean_deep, clean_key, clean_text, to_json
-from headwater.store.writing import Scope, chunks, insert_rows, next_key
+from headwater.store.writing import Scope, chunks, insert_rows, lock_account, next_key
 
 MACRO = "macro"
 _ASK_FOR_EACH = 500
@@ -73,6 +73,14 @@ def save_node_versions(tx: Connection, account_key: int, things: Mapping[int, No
     )
 
 
+def save_nodes(tx: Connection, scope: Scope, things: Iterable[Node | Macro]) -> None:
+    """Keep nodes and macros that no manifest holds yet: until one does, nothing shows them."""
+    lock_account(tx, scope.account_key)
+    named = {thing.unique_id: thing for thing in things}
+    keys = ensure_node_keys(tx, scope, {name: resource_type_of(thing) for name, thing in named.items()})
+    save_node_versions(tx, scope.account_key, {keys[name]: thing for name, thing in named.items()})
+
+
 def missing_pairs(
     tx: Connection, account_key: int, table: Table, column: str, pairs: Iterable[tuple[int, bytes]]
 ) -> list[tuple[int, bytes]]:
@@ -94,6 +102,11 @@ def missing_pairs(
         )
         missing += [(key, bytes(digest)) for key, digest in tx.exec_driver_sql(query, parameters)]
     return missing
+
+
+def resource_type_of(thing: Node | Macro) -> str:
+    """Give the resource type under which a node or a macro is kept."""
+    return MACRO if isinstance(thing, Macro) else thing.resource_type
 
 
 def version_of(thing: Node | Macro) -> bytes:

@@ -200,14 +200,14 @@ class JobSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedJob:
-    """A job by its names alone."""
+class PlacedJob:
+    """A job with the names of where it is."""
 
-    account: str
-    job_id: int
-    job_name: str
+    account_key: int
+    account_name: str
+    job: Job
     project_name: str | None
-    is_deleted: bool
+    environment_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

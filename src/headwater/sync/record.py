@@ -23,7 +23,7 @@ from headwater.collect import MANIFEST, CollectedArtifact, CollectedRun, parse_f
 from headwater.errors import ArtifactUnreadable
 from headwater.model.artifact import ArtifactRecord, ArtifactState
 from headwater.model.invocation import Invocation, RunResults, Sources
-from headwater.model.node import ArtifactMetadata, Catalog, Manifest
+from headwater.model.node import ArtifactMetadata, Catalog, Macro, Manifest, Node
 from headwater.model.run import RunStep, Way
 from headwater.store.catalog import save_catalog
 from headwater.store.database import Store
@@ -31,13 +31,17 @@ from headwater.store.inventory import save_environments, save_jobs, save_project
 from headwater.store.invocation_queries import list_run_invocations
 from headwater.store.invocations import save_invocation
 from headwater.store.manifests import find_manifest_by_fingerprint, save_manifest
+from headwater.store.nodes import save_nodes
 from headwater.store.rows import Saved
 from headwater.store.runs import list_artifact_records, save_artifact_records, save_run
-from headwater.store.writing import Scope
+from headwater.store.writing import Scope, chunks
 from headwater.sync.plan import DETAIL, settle
 
 _RESULTS_CARRY_CODE_FROM = 5
 """From this schema version on run_results carries compiled code; before it the manifest must be read for it."""
+
+
+_NODES_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,15 @@ def record_run(store: Store, account_key: int, collected: CollectedRun, way: Way
     """Record a collected run: read its artifacts, then write everything in one transaction.
 
     Any run may come in any order, in parts and again; what is stored already stays, and changes nothing.
+    Only nodes that are new are written before, a few at a time, so that other writers do not wait for all of them.
     """
     prepared = prepare_run(store, account_key, collected)
+    for found in prepared.read.manifests.values():
+        if found.manifest is not None:
+            things: tuple[Node | Macro, ...] = (*found.manifest.macros, *found.manifest.nodes)
+            for some in chunks(things, _NODES_AT_ONCE):
+                with store.write() as tx:
+                    save_nodes(tx, prepared.scope, some)
     with store.write() as tx:
         return write_run(tx, prepared, way, now)
 

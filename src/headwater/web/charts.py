@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from headwater.observatory.sentences import say_span
-from headwater.web.words import STACKING, look_of, say_count, say_day
+from headwater.web.words import STACKING, look_of, say_count, say_day, say_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,9 +169,13 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gantt:
-    """The executions of a step on a time axis: one lane a thread. `hidden` counts the shortest, left out of a crowd."""
+    """The executions of a step on a time axis: one lane a thread. `hidden` counts the shortest, left out of a crowd.
+
+    `said` is how many threads there were and how much of the time they had something to do.
+    """
 
     title: str
+    said: str
     lanes: tuple[Mark, ...]
     blocks: tuple[Block, ...]
     marks: tuple[Mark, ...]
@@ -199,8 +203,10 @@ def _gantt(title: str, timed: list[_Timed]) -> Gantt:
     rows = {thread: LANE_HEIGHT * index for index, thread in enumerate(threads)}
     kept = sorted(timed, key=lambda entry: (entry[0].is_critical, entry[2] - entry[1]), reverse=True)[:MOST_BLOCKS]
     kept.sort(key=lambda entry: (entry[0].is_critical, entry[1]))
+    busy = sum((end - start).total_seconds() for _, start, end in timed) / (whole * len(threads))
     return Gantt(
         title=title,
+        said=f"{say_count(len(threads), 'thread')}, busy {say_share(min(busy, 1.0))} of {say_span(whole)}",
         lanes=tuple(Mark(at=rows[thread], label=thread or "no thread") for thread in threads),
         blocks=tuple(_block(entry, first, whole, rows[entry[0].thread or ""]) for entry in kept),
         marks=_mark_spans(whole),

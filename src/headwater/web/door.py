@@ -16,10 +16,12 @@ from headwater.observatory import (
     impact,
     inbox,
     incidents,
+    job_reports,
     jobs,
     matching,
     nodes,
     overview,
+    rerunning,
     runs,
     search,
     syncing,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from headwater.observatory.inbox_reports import AcceptReport
     from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
     from headwater.observatory.incidents import IncidentQuestion
+    from headwater.observatory.job_reports import JobReport
     from headwater.observatory.jobs import JobsReport
     from headwater.observatory.lineage_reports import LineageReport, LineageStates
     from headwater.observatory.matching import MatchReport
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
         RunReport,
         RunsReport,
     )
+    from headwater.observatory.rerunning import StartedRun
     from headwater.observatory.runs import RunFilter
     from headwater.observatory.search import SearchReport
     from headwater.observatory.verdicts import VerdictReport
@@ -66,6 +70,10 @@ class Door:
     list_runs: Callable[[RunFilter, int, int], RunsReport]
     get_run: Callable[[str, int], RunReport]
     list_jobs: Callable[[int], JobsReport]
+    get_job: Callable[[str, int, int], JobReport]
+    rerun: Callable[[str, int, Actor], StartedRun]
+    retry: Callable[[str, int, Actor], StartedRun]
+    start_job: Callable[[str, int, Actor], StartedRun]
     list_accounts: Callable[[], AccountsReport]
     get_account: Callable[[str], AccountReport]
     add_account: Callable[[str, int, str, Secret, Actor], object]
@@ -105,6 +113,10 @@ def open_door(observatory: Observatory) -> Door:
         list_runs=lambda asked, limit, offset: runs.list_runs(observatory, asked, limit=limit, offset=offset),
         get_run=partial(runs.get_run, observatory),
         list_jobs=lambda days: jobs.list_jobs(observatory, days=days),
+        get_job=lambda account, job_id, days: job_reports.get_job(observatory, account, job_id, days=days),
+        rerun=partial(rerunning.rerun, observatory),
+        retry=partial(rerunning.retry, observatory),
+        start_job=partial(rerunning.start_job, observatory),
         list_accounts=partial(accounts.list_accounts, observatory),
         get_account=partial(following.get_account_report, observatory),
         add_account=lambda name, account_id, url, token, by: accounts.add_account(

@@ -17,6 +17,7 @@ from litestar.response import Redirect
 from headwater.errors import (
     Ambiguous,
     ArtifactUnreadable,
+    DbtCloudError,
     HeadwaterError,
     NotAllowed,
     NotKnown,
@@ -41,6 +42,7 @@ _STATUSES: tuple[tuple[type[HeadwaterError], int], ...] = (
     (WrongUse, 400),
     (ArtifactUnreadable, 400),
     (StoreError, 503),
+    (DbtCloudError, 502),
 )
 """The status that answers each kind of error, the first that fits."""
 _SAID = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from headwater.errors import WrongUse
 from headwater.observatory.runs import RunFilter
@@ -41,6 +41,11 @@ def runs_link(**asked: str | int | None) -> str:
     return f"/runs?{query}" if query else "/runs"
 
 
+def job_link(account: str, job_id: int) -> str:
+    """Give the address of the page of a job."""
+    return f"/jobs/{quote(account, safe='')}/{job_id}"
+
+
 def read_runs_question(query: Mapping[str, str]) -> RunsQuestion:
     """Read what a query string asks of the runs; what a form left empty was not asked.
 
@@ -64,6 +69,21 @@ def read_days(query: Mapping[str, str]) -> int:
         WrongUse: it is not a number of days, or is too many.
     """
     return read_whole(query, "days", 7, 1, 90)
+
+
+def read_job_days(query: Mapping[str, str]) -> int:
+    """Read the window of days that the page of a job is about: 30 where nothing is said.
+
+    Raises:
+        WrongUse: it is not a number of days, or is too many.
+    """
+    return read_whole(query, "days", 30, 1, 90)
+
+
+def read_number(text: str) -> int | None:
+    """Read a run's or a job's id in an address; None where it is none."""
+    digits = text.removeprefix("-")
+    return int(text) if digits.isascii() and digits.isdigit() and len(text) <= 20 else None
 
 
 def read_time(name: str, text: str) -> datetime:

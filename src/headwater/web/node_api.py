@@ -85,7 +85,13 @@ async def catalog_document(
     materialized: Annotated[
         str | None, QueryParameter(description="Materializations, with commas between them.")
     ] = None,
-    text: Annotated[str | None, QueryParameter(description="A part of a name, a unique_id or a table's name.")] = None,
+    wanted: Annotated[
+        str | None, QueryParameter(name="state", description="States at a glance, with commas between them.")
+    ] = None,
+    text: Annotated[
+        str | None,
+        QueryParameter(description="Words, all of which a name, table, column, description, tag or owner must have."),
+    ] = None,
     at: Moment = None,
     limit: Annotated[
         int | None, QueryParameter(description="Rows of a page, 1 to 500; 50 where nothing is said.")
@@ -102,6 +108,7 @@ async def catalog_document(
             owner=owner,
             tag=tag,
             materialized=materialized,
+            state=wanted,
             text=text,
             at=at,
             limit=limit,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,7 +13,7 @@ from headwater.model.node import short_name
 from headwater.observatory.sentences import say_span
 from headwater.web import words
 from headwater.web.charts import draw_spark, draw_strip, say_bucket
-from headwater.web.filters import WINDOWS, runs_link
+from headwater.web.filters import WINDOWS, job_link, runs_link
 from headwater.web.lineage_drawing import STEP_WORDS
 from headwater.web.lineage_filters import COLOURS, DEPTHS, lineage_link
 from headwater.web.node_filters import catalog_link, node_link
@@ -46,9 +48,11 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "count": words.say_count,
+        "seconds_of": partial(timedelta, 0),
         "say_bucket": say_bucket,
         "strip_of": draw_strip,
         "spark_of": draw_spark,
+        "job_link": job_link,
         "runs_link": runs_link,
         "node_link": node_link,
         "catalog_link": catalog_link,

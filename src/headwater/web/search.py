@@ -14,7 +14,6 @@ from litestar.params import QueryParameter
 from headwater.observatory.access import Role
 from headwater.observatory.search import SearchReport
 from headwater.web.door import door_of
-from headwater.web.filters import runs_link
 from headwater.web.node_filters import node_link
 
 MOST_FOUND = 8
@@ -92,9 +91,10 @@ def _list_found(report: SearchReport) -> Iterator[Found]:
         yield Found(kind=node.resource_type.replace("_", " "), name=node.name, detail=said, address=address)
     for job in report.jobs:
         said = " · ".join(
-            part for part in (job.project_name, job.account, "deleted" if job.is_deleted else None) if part
+            part for part in (job.project_name, job.account_name, "deleted" if job.job.is_deleted else None) if part
         )
-        yield Found(kind="job", name=job.job_name, detail=said, address=runs_link(account=job.account, job=job.job_id))
+        address = f"/jobs/{quote(job.account_name, safe='')}/{job.job.job_id}"
+        yield Found(kind="job", name=job.job.name, detail=said, address=address)
     for incident in report.incidents:
         said = f"{incident.state} · {incident.account}"
         yield Found(kind="incident", name=incident.sentence, detail=said, address=f"/incidents/{incident.id}")
