@@ -14,6 +14,7 @@ TWINS = {
     "/runs": ("/runs.json", "/api/v1/runs"),
     "/runs/{account:str}/{document:str}": ("/runs/acme/7.json", "/api/v1/runs/{account}/{run_id}"),
     "/jobs": ("/jobs.json", "/api/v1/jobs"),
+    "/jobs/{account:str}/{document:str}": ("/jobs/acme/12.json", "/api/v1/jobs/{account}/{job_id}"),
     "/accounts": ("/accounts.json", "/api/v1/accounts"),
     "/accounts/{account:str}": ("/accounts/acme.json", "/api/v1/accounts/{account}"),
     "/catalog": ("/catalog.json", "/api/v1/catalog"),
@@ -67,7 +68,7 @@ def test_the_document_is_there_and_described(site, tokens, page):
     """The document beside the page is JSON and the API's, and stands in the OpenAPI document with its fields."""
     beside, described = TWINS[page]
     document = site.ask(beside, token=tokens[ADMIN])
-    fill = {"{account}": "acme", "{run_id}": "7", "{incident}": "1-1"}
+    fill = {"{account}": "acme", "{run_id}": "7", "{incident}": "1-1", "{job_id}": "12"}
     address = described
     for name, value in fill.items():
         address = address.replace(name, value)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from web_incident_reports import make_incidents
-from web_node_reports import make_summary
+from web_node_reports import make_catalog_node
 from web_reports import HOSTILE, NOW, RUNS
 
+from headwater.model.account import Job
 from headwater.observatory.incidents import IncidentQuestion
 from headwater.observatory.search import SearchReport
-from headwater.store.rows import NamedJob
+from headwater.store.rows import PlacedJob
+
+_NIGHTLY = Job(job_id=12, project_id=None, environment_id=None, name="nightly", is_deleted=True)
+JOB = PlacedJob(account_key=1, account_name="acme", job=_NIGHTLY, project_name=None, environment_name=None)
 
 
 def make_search(text: str, limit: int) -> SearchReport:
@@ -18,8 +22,10 @@ def make_search(text: str, limit: int) -> SearchReport:
             nodes=(), jobs=(), runs=(), incidents=make_incidents(IncidentQuestion()).incidents[:limit], as_of=NOW
         )
     return SearchReport(
-        nodes=(make_summary("model.storefront.fct_orders"), make_summary(f"model.storefront.{HOSTILE}"))[:limit],
-        jobs=(NamedJob(account="acme", job_id=12, job_name="nightly", project_name=None, is_deleted=True),)[:limit],
+        nodes=(make_catalog_node("model.storefront.fct_orders"), make_catalog_node(f"model.storefront.{HOSTILE}"))[
+            :limit
+        ],
+        jobs=(JOB,)[:limit],
         runs=RUNS[:1] if text.isdigit() else (),
         incidents=(),
         as_of=NOW,
