@@ -86,6 +86,7 @@ def list_pages(observatory: Observatory) -> Iterator[tuple[str, str]]:
     yield "overview", "/"
     failed = list_runs(observatory, RunFilter(account="first", status="error"), limit=1).runs[0]
     yield "run", f"/runs/first/{failed.run_id}"
+    yield "job", f"/jobs/first/{failed.job_id}"
     incident = list_incidents(observatory, IncidentQuestion(states=()), limit=1).incidents[0]
     yield "incident", f"/incidents/{incident.id}"
     place = {"account": "first", "project": incident.project_id, "environment": incident.environment_id}

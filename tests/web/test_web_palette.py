@@ -33,7 +33,7 @@ def test_a_part_of_a_name_finds_things_of_each_kind(world):
     assert all("orders" in node.name for node in found.nodes[:4])
     assert search(world, "fct_orders").nodes[0].name == "fct_orders"
     (nightly,) = search(world, "nightly").jobs[:1]
-    assert search(world, str(nightly.job_id)).jobs == (nightly,)
+    assert search(world, str(nightly.job.job_id)).jobs == (nightly,)
     newest = list_runs(world, RunFilter(), limit=1).runs[0]
     assert [run.run_id for run in search(world, str(newest.run_id)).runs] == [newest.run_id]
     nothing = search(world, "%_'\"\\ nobody")
