@@ -1,7 +1,8 @@
-"""How long a verdict and an impact take in a project of 10,000 nodes with 90 days of daily runs.
+"""How long a verdict, an impact and evaluating a run for incidents take: 10,000 nodes, 90 days of daily runs.
 
 Run with `uv run python bench/verdicts.py`. The last run failed: a model in error, everything below it skipped. Each
-question is asked of an open store as the web application asks it, once before it is timed.
+question is asked of an open store as the web application asks it, once before it is timed. Evaluating is that of the
+last run: the incident was opened before it is timed, and the account's mark is set back to before that run each time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,14 @@ from headwater.analysis.roots import each_upstream  # noqa: E402
 from headwater.config import read_settings  # noqa: E402
 from headwater.model.account import Environment, Project  # noqa: E402
 from headwater.model.run import RunStatus, Way  # noqa: E402
+from headwater.observatory.evaluating import evaluate_account  # noqa: E402
 from headwater.observatory.holder import Observatory, open_observatory  # noqa: E402
 from headwater.observatory.impact import get_impact  # noqa: E402
+from headwater.observatory.incidents import IncidentQuestion, list_incidents  # noqa: E402
 from headwater.observatory.references import NodeQuestion  # noqa: E402
 from headwater.observatory.verdicts import get_verdict  # noqa: E402
 from headwater.store.accounts import save_account  # noqa: E402
+from headwater.store.incidents import IncidentMark, get_mark, save_mark  # noqa: E402
 from headwater.store.inventory import save_environments, save_projects  # noqa: E402
 from headwater.store.schema import executions, invocations, runs  # noqa: E402
 from headwater.store.writing import insert_rows  # noqa: E402
@@ -98,6 +103,13 @@ def milliseconds(act: Callable[[], object]) -> float:
     return round(statistics.median(taken), 1)
 
 
+def evaluate_again(observatory: Observatory, account_key: int, mark: IncidentMark) -> None:
+    """Evaluate what was stored since a mark."""
+    with observatory.store.write() as tx:
+        save_mark(tx, account_key, mark)
+    evaluate_account(observatory, account_key)
+
+
 def main() -> None:
     """Print a line for each question and database, then one JSON line."""
     manifest, results = recorded()
@@ -131,6 +143,9 @@ def main() -> None:
                     save_environments(tx, account_key, [production])
                 record_run(observatory.store, account_key, first, Way.POLL, BEGAN)
                 repeat(observatory, account_key, DAYS)
+                evaluate_account(observatory, account_key)
+                with observatory.store.read() as tx:
+                    mark = get_mark(tx, account_key)
                 record_run(observatory.store, account_key, last, Way.POLL, BEGAN)
                 observatory.store.update_statistics()
                 if not observatory.store.is_sqlite:  # as its autovacuum does a minute after so many new rows
@@ -147,6 +162,11 @@ def main() -> None:
                         "downstream": len(verdict.consequences.downstream),
                     }
                     print(f"{database:12} {name:8} {figures[f'{database} {name}']}", flush=True)
+                figures[f"{database} evaluating"] = {
+                    "run": milliseconds(partial(evaluate_again, observatory, account_key, mark)),
+                    "incidents": list_incidents(observatory, IncidentQuestion()).total,
+                }
+                print(f"{database:12} {figures[f'{database} evaluating']}", flush=True)
     print(json.dumps(figures))
 
 

@@ -10,6 +10,7 @@ from random import Random
 
 import decoys
 import faults_runs
+from collision import by_hand
 from jobs import PREFIX_END, UPSTREAM, Job, Slot, each_slot, run_id_at
 from planning import Placed
 from prefix import HEALTHY, Prefix, VirtualClock
@@ -112,7 +113,8 @@ class Play:
                 return decoys.cancelled(record)
             if luck < 0.16:
                 self.told.notes.append("a pull request failed")
-                ci = replace(record, pull_request_id=77, run_id=record.run_id + 5, job=replace(slot.job, job_id=900))
+                ci = record.moved(slot.at, record.run_id + 5, record.revision, self.chance)
+                ci = replace(ci, pull_request_id=77, job=replace(slot.job, job_id=900))
                 self._tell(decoys.with_failed_model(ci, self.chance))
         return record
 
@@ -197,9 +199,8 @@ class Play:
     def _beside(self, fault: Fault, record: RunRecord) -> RunRecord:
         """Give the run that somebody started by hand and that wrote the same table at that moment."""
         (table,) = fault.subjects
-        other = self.prefix.runs[f"{fault.project}/nightly"]
-        at = other.created_at + (_began(record, table) - _began(other, table)) - timedelta(milliseconds=5)
-        return other.moved(at, run_id_at(at, other.job), self._revision(fault.project, at), self.chance)
+        healthy = self.prefix.runs[f"{fault.project}/nightly"]
+        return by_hand(healthy, table, before=record, revision=record.revision, chance=self.chance)
 
     def _without_packages(self, slot: Slot) -> Placed | None:
         for placed in self.told.placed:
@@ -255,18 +256,6 @@ class Play:
             if placed.fault.changes_code and placed.fault.project == project and placed.strikes_at <= at
         ]  # fmt: skip
         return "+".join((HEALTHY, *deployed))
-
-
-def _began(record: RunRecord, unique_id: str) -> datetime:
-    """Give when a run began with a node; of one that failed dbt tells no times: it began when the one before ended."""
-    for step in record.steps:
-        at = step.started_at
-        for result in step.results():
-            times = [timing for timing in result.get("timing", ()) if timing["completed_at"]]
-            if result["unique_id"] == unique_id:
-                return min((datetime.fromisoformat(timing["started_at"]) for timing in times), default=at)
-            at = max((datetime.fromisoformat(timing["completed_at"]) for timing in times), default=at)
-    raise ValueError(f"{unique_id} is not in the run.")
 
 
 def open_studio(prefix: Prefix, work: Path, dbt: Dbt) -> Studio:

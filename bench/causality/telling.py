@@ -15,7 +15,7 @@ from headwater.model.artifact import ArtifactState
 from headwater.model.run import Run, RunStatus, RunStep, Trigger
 from headwater.model.sync import SyncState
 from headwater.observatory.collecting import receive
-from headwater.observatory.evaluating import evaluate_account
+from headwater.observatory.evaluating import evaluate_account, evaluate_stored
 from headwater.observatory.holder import Observatory
 from headwater.store.accounts import list_accounts
 from headwater.store.sync_states import save_sync_state
@@ -26,8 +26,9 @@ _UPDATED = timedelta(seconds=1)
 
 
 def tell(observatory: Observatory, record: RunRecord) -> None:
-    """Hand a run to Headwater's door for collected runs."""
+    """Hand a run to Headwater's door for collected runs, and evaluate it, as the server's thread does behind it."""
     receive(observatory, encode(collect(record)), observatory.store.now())
+    evaluate_stored(observatory)
 
 
 def tell_of_poll(observatory: Observatory) -> None:
@@ -74,7 +75,7 @@ def _job(job: Job, record: RunRecord) -> account.Job:
     return account.Job(
         job_id=job.job_id, project_id=PROJECT_IDS[job.project], environment_id=ENVIRONMENT_IDS[job.project],
         name=title_of(job), commands=record.job_commands or job.commands,
-        cron=None if is_ci else job.cron, job_type="ci" if is_ci else "scheduled",
+        cron=job.cron if job.hours and not is_ci else None, job_type="ci" if is_ci else "scheduled",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater.analysis.causes.explaining import explain, explain_anomaly
-from headwater.analysis.causes.failure import Difference, Failure, VariableChange
+from headwater.analysis.causes.failure import ColumnChange, Difference, Failure, VariableChange
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause
 
@@ -39,6 +39,7 @@ BREACH = (
 )
 CODE, CONFIGURED, ADDED = frozenset({"code"}), frozenset({"configuration"}), frozenset({"added"})
 AMOUNT = frozenset({"amount"})
+TEXT = ColumnChange(name="amount", before="INTEGER", after="VARCHAR")
 
 
 def outcome(unique_id: str, status: str = "error", message: str | None = None, **more: Any) -> Outcome:
@@ -138,6 +139,16 @@ CASES = (
          known={"difference": changed({ORDERS: CODE, STAGED: CODE})}),
     Case("the data of the source that has the column", "data_changed", RAW_PAYMENTS, unique_id=TEST, status="fail",
          known={"columns": {RAW_PAYMENTS: AMOUNT}, "column": "amount"}),
+    Case("the source of the values that a query cannot work with", "data_changed", RAW_PAYMENTS,
+         "Conversion Error: Could not convert string 'x'", known={"traced": {RAW_PAYMENTS: AMOUNT, RAW: AMOUNT}}),
+    Case("the source of what a test refuses, where no name is the same", "data_changed", RAW_PAYMENTS, unique_id=TEST,
+         status="fail", known={"traced": {RAW_PAYMENTS: AMOUNT}, "column": "paid"}),
+    Case("a source whose column has another type by its catalogs", "columns_changed", RAW,
+         "Conversion Error: Could not convert string 'x' from source column amount",
+         known={"retyped": {RAW: (TEXT,)}, "difference": changed({STAGED: CODE})}),
+    Case("a changed column that the failure is not about", "upstream_code_changed", STAGED,
+         "Conversion Error: Could not convert string 'x' from source column paid",
+         known={"retyped": {RAW: (TEXT,)}, "difference": changed({STAGED: CODE})}),
     Case("a table that shrank", "data_changed", STAGED, unique_id=TEST, status="fail",
          known={"numbers": {STAGED: "Its last build wrote 3 rows; 1,000 are usual."}}),
     Case("a unit test fails by code alone", "test_failed", UNIT_TEST, unique_id=UNIT_TEST, status="fail"),
@@ -248,3 +259,11 @@ def test_circles_and_parents_that_are_nowhere_do_no_harm() -> None:
 
 def _identity(cause: Cause) -> tuple[object, ...]:
     return cause.kind, cause.unique_id, cause.run_id, cause.about
+
+
+def test_several_sources_that_values_may_come_from_are_all_named() -> None:
+    """Three at most, the likeliest first."""
+    traced = {f"source.shop.raw.t{n}": AMOUNT for n in range(5)}
+    told = explain(failure("Conversion Error: Could not convert string 'x'", traced=traced))
+
+    assert [cause.unique_id for cause in told if cause.kind == "data_changed"] == list(traced)[:3]

@@ -42,6 +42,7 @@ def affected(
     parents: Mapping[str, Sequence[str]],
     history: Mapping[str, Sequence[tuple[float, str]]],
     origins: Mapping[str, tuple[float, Suffering]],
+    until: float | None = None,
     **more: Sequence[str],
 ) -> dict[str, Suffering]:
     """Follow a fault through a history, and give what suffers what at noon."""
@@ -55,12 +56,34 @@ def affected(
         **{name: frozenset(map(node, names)) for name, names in more.items()},
     )
     begun = {
-        node(name): Origin(address=node(name), since=hour(since), suffers=suffers)
+        node(name): Origin(
+            address=node(name), since=hour(since), suffers=suffers, until=None if until is None else hour(until)
+        )
         for name, (since, suffers) in origins.items()
     }
     found, spared = find_affected(tuple(map(node, parents)), Tracing(reach, begun, outcome_at), hour(12))
     assert len(found) + len(spared) == len(parents)
     return {one.address.unique_id: one.suffers for one in found}
+
+
+@pytest.mark.parametrize(
+    ("rebuilt", "suffering"),
+    [
+        ({}, {"d": BUILT, "e": BUILT}),  # nothing was built since
+        ({"d": 9}, {"e": BUILT}),  # d from what was mended, and e not since
+        ({"d": 9, "e": 10}, {}),
+        ({"e": 10}, {"d": BUILT, "e": BUILT}),  # e from the old build of d
+    ],
+)
+def test_what_read_a_fault_that_is_mended_has_it_until_it_is_built_anew(
+    rebuilt: dict[str, float], suffering: dict[str, Suffering]
+) -> None:
+    """The table was bad from five to eight; who read it then has that, whatever else was built since."""
+    built = {"p": [(5.0, "success"), (8.0, "success")], "d": [(6.0, "success")], "e": [(7.0, "success")]}
+    for name, at in rebuilt.items():
+        built[name].append((at, "success"))
+
+    assert affected(CHAIN, built, {"p": (5, Suffering.TEST_FAILING)}, until=8) == suffering
 
 
 @pytest.mark.parametrize(

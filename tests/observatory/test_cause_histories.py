@@ -14,12 +14,24 @@ from dbt_places import NOW, make_table, open_places, save_place
 
 from headwater.model.account import Job
 from headwater.model.invocation import Execution, Invocation, RunResults
-from headwater.model.node import ArtifactMetadata, Manifest, Node
+from headwater.model.node import (
+    ArtifactMetadata,
+    Catalog,
+    CatalogColumn,
+    CatalogTable,
+    Manifest,
+    Node,
+    Relation,
+    TestTarget,
+)
 from headwater.model.run import Run, RunStatus, RunStep, Way
+from headwater.observatory.evaluating import evaluate_stored
 from headwater.observatory.holder import Observatory
+from headwater.observatory.incidents import IncidentQuestion, get_incident, list_incidents
 from headwater.observatory.references import NodeQuestion
 from headwater.observatory.runs import get_run
 from headwater.observatory.verdicts import VerdictReport, get_verdict
+from headwater.store.catalog import save_catalog
 from headwater.store.inventory import save_jobs
 from headwater.store.invocations import save_invocation
 from headwater.store.manifests import save_manifest
@@ -82,6 +94,18 @@ class History:
                 tx, scope, invocation, results if statuses else None, manifest_key=manifest, run_id=run_id, now=NOW
             )
 
+    def catalog(self, hours_ago: float, **columns: str) -> None:
+        """Save what the warehouse held of the raw orders then: columns with their types."""
+        held = tuple(
+            CatalogColumn(name=name, data_type=kind, position=place)
+            for place, (name, kind) in enumerate(columns.items())
+        )
+        relation = Relation("db", "main", "orders")
+        found = CatalogTable(unique_id=RAW, relation=relation, kind="BASE TABLE", columns=held)
+        metadata = ArtifactMetadata(generated_at=NOW - timedelta(hours=hours_ago))
+        with self.observatory.store.write() as tx:
+            save_catalog(tx, self.scopes["shop"], Catalog(metadata=metadata, tables=(found,)), NOW)
+
     def ask(self, ref: str, at: datetime | None = None) -> VerdictReport:
         """Ask for a verdict."""
         return get_verdict(self.observatory, NodeQuestion(ref=ref, at=at))
@@ -132,6 +156,11 @@ def shop(staged: str = "select amount from raw", orders: str = "select amount fr
 
 
 WELL = {STAGED: "success", ORDERS: "success"}
+
+
+def failed_step(log: str) -> RunStep:
+    """Make a step that failed before dbt executed anything."""
+    return RunStep(index=1, name="Invoke dbt with `dbt run`", status=RunStatus.ERROR, command="dbt run", log=log)
 
 
 def test_a_change_counts_from_when_it_was_built(history: History) -> None:
@@ -191,6 +220,24 @@ def test_a_late_job_upstream_makes_what_is_made_from_it_stale(history: History) 
     assert history.ask("fct_orders", at=NOW - timedelta(hours=7.5)).state == "healthy"
 
 
+def test_a_job_that_builds_most_often_is_waited_for_whoever_built_last(history: History) -> None:
+    """The hourly job could not write to the warehouse; the nightly one had built the table just before that."""
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(ORDERS,), version=b"e")
+    manifest = history.manifest(*shop(), mail)
+    for run_id, hours_ago in ((1, 12), (2, 11), (3, 10)):
+        history.run(run_id, hours_ago, manifest, WELL, job=1)
+    history.run(4, 9, manifest, {**WELL, mail.unique_id: "no-op"}, job=2)
+    log = "IO Error: Cannot open file: database is opened in read-only mode"
+    history.run(5, 8, None, {}, job=1, status="error", steps=(failed_step(log),))
+
+    for asked in (ORDERS, "exposure.shop.mail"):
+        first = history.ask(asked).causes[0]
+        assert (first.kind, first.run_id) == ("warehouse_trouble", 5)
+    assert history.ask("exposure.shop.mail").state == "stale"
+    assert mail.unique_id in {one.unique_id for one in history.ask(ORDERS).consequences.affected}
+    assert history.ask("exposure.shop.mail", at=NOW - timedelta(hours=8.5)).state == "healthy"
+
+
 def test_who_reads_a_view_that_could_not_be_renewed_is_well(history: History) -> None:
     """The warehouse keeps the view as it was: what another job builds from it later has the newest data."""
 
@@ -221,6 +268,25 @@ def test_what_is_built_before_the_tests_is_in_doubt_with_what_they_refuse(histor
     assert verdict.causes[0].kind == "data_changed"
     assert {one.unique_id for one in verdict.consequences.affected} == {STAGED, ORDERS}
     assert history.ask("fct_orders", at=NOW - timedelta(hours=8)).state == "healthy"
+
+
+def test_a_test_that_the_warehouse_kept_from_speaking_says_nothing_of_the_data(history: History) -> None:
+    """It ran out of memory: nobody vouches for what it tests, and what is made from that is well."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    mail = Node(unique_id="exposure.shop.mail", resource_type="exposure", name="mail", parents=(STAGED,), version=b"e")
+    manifest = history.manifest(*shop(), test, mail)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {STAGED: "success", test.unique_id: "error", ORDERS: "success"},
+                message="Out of Memory Error: could not allocate block")  # fmt: skip
+
+    told = history.ask("stg_orders")
+
+    assert (told.state, told.causes[0].kind) == ("test-failing", "warehouse_trouble")
+    assert {one.unique_id for one in told.consequences.affected} == {STAGED, mail.unique_id}
+    assert history.ask("fct_orders").state == "healthy"
+    assert history.ask(mail.unique_id).causes[0].kind == "warehouse_trouble"
 
 
 def test_a_source_has_a_column_that_a_model_of_the_run_read(history: History) -> None:
@@ -419,3 +485,131 @@ def test_circles_strangers_and_odd_names_are_answered(history: History, name: st
     assert verdict.state == "skipped"
     assert verdict.causes
     assert get_run(history.observatory, None, 2).run_id == 2
+
+
+TEXT = "Conversion Error: Could not convert string '4 units' to INT32 when casting from source column paid"
+
+
+def staged_twice() -> tuple[Node, ...]:
+    """Make orders of two views over two sources, of which one calls the amount paid."""
+    refunds, refunded = table("source.shop.raw.refunds", ""), "model.shop.stg_refunds"
+    return (
+        *shop(staged="select id, amount as paid from raw")[:2],
+        refunds,
+        table(refunded, "select id, cents as back from raw", refunds.unique_id, materialized="view"),
+        table(ORDERS, "select sum(paid - back) as net from stg join stg_refunds", refunded, STAGED),
+    )  # fmt: skip
+
+
+def test_values_are_followed_to_their_source_through_views(history: History) -> None:
+    """The views are built well; by the names in code the value comes from one of the two sources, which is named."""
+    manifest = history.manifest(*staged_twice())
+    well = {**WELL, "model.shop.stg_refunds": "success"}
+    history.run(1, 9, manifest, well)
+    history.run(2, 6, manifest, {**well, ORDERS: "error"}, message=TEXT)
+
+    assert history.first("fct_orders") == ("data_changed", RAW, None)
+    assert {one.unique_id for one in history.ask("fct_orders").consequences.affected} == {STAGED, ORDERS}
+    assert history.ask("stg_refunds").state == "healthy"
+
+
+def test_catalogs_tell_that_a_column_has_another_type(history: History) -> None:
+    """One was made before the failure and one after it: up to the second, only the names in code tell."""
+    manifest = history.manifest(*staged_twice())
+    well = {**WELL, "model.shop.stg_refunds": "success"}
+    history.run(1, 9, manifest, well)
+    history.catalog(9, amount="INTEGER")
+    history.run(2, 6, manifest, {**well, ORDERS: "error"}, message=TEXT)
+    history.catalog(3, amount="VARCHAR")
+
+    first = history.ask("fct_orders").causes[0]
+
+    assert (first.kind, first.unique_id) == ("columns_changed", RAW)
+    assert "amount was INTEGER and is VARCHAR" in first.evidence[0]
+    assert history.ask("fct_orders", at=NOW - timedelta(hours=5)).causes[0].kind == "data_changed"
+
+
+def test_a_table_that_is_compared_with_a_bad_one_is_well_to_other_projects(history: History) -> None:
+    """A test compares the orders with customers, who are gone, and fails; the ledger reads good orders."""
+    raw, customers = table("source.shop.raw.customers", ""), "model.shop.customers"
+    test = Node(
+        unique_id="test.shop.known", resource_type="test", name="known", parents=(customers, ORDERS), version=b"t",
+        test=TestTarget(test_name="relationships", attached_node=ORDERS, column_name="customer_id"),
+    )  # fmt: skip
+    staged = table(customers, "select id as customer_id from raw", raw.unique_id)
+    imported = table(IMPORTED, "", resource_type="model", path="", package_name="shop")
+    shop_now = history.manifest(*shop(), raw, staged, test)
+    finance = history.manifest(imported, table(LEDGER, "x", IMPORTED), project="finance")
+    well = {**WELL, customers: "success"}
+    history.run(1, 9, shop_now, {**well, test.unique_id: "pass"})
+    history.run(2, 8, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(3, 6, shop_now, {**well, test.unique_id: "fail"})
+    history.run(4, 5, finance, {LEDGER: "success"}, job=7, project="finance")
+
+    assert history.ask(ORDERS).state == "test-failing"
+    assert history.first(ORDERS) == ("data_changed", raw.unique_id, None)
+    assert history.ask(LEDGER).state == "healthy"
+
+
+def test_what_another_project_read_before_it_was_built_from_old_data_is_well(history: History) -> None:
+    """The orders were built again after the job that stages was cancelled; the ledger had read those of before."""
+    shop_now = history.manifest(*shop())
+    imported = table(IMPORTED, "", resource_type="model", path="", package_name="shop")
+    finance = history.manifest(imported, table(LEDGER, "x", IMPORTED), project="finance")
+    history.run(1, 9, shop_now, {STAGED: "success"}, job=1)
+    history.run(2, 8, shop_now, {ORDERS: "success"}, job=2)
+    history.run(3, 7, None, {}, job=1, status="cancelled")
+    history.run(4, 6, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(5, 5, shop_now, {ORDERS: "success"}, job=2)
+
+    assert history.ask(ORDERS).state == "stale"
+    assert history.ask(LEDGER).state == "healthy"
+    history.run(6, 4, finance, {LEDGER: "success"}, job=7, project="finance")
+    assert history.first(LEDGER)[0] == "run_cancelled"
+
+
+def test_what_was_skipped_and_not_rebuilt_still_suffers_where_the_failure_was_made_good(history: History) -> None:
+    """Another job staged again; `why` and the incident say the same of the models that had been skipped."""
+    daily = table("model.shop.daily", "select count(*) from stg", STAGED)
+    manifest = history.manifest(*shop(), daily)
+    all_well, skipped = {**WELL, daily.unique_id: "success"}, {ORDERS: "skipped", daily.unique_id: "skipped"}
+    history.run(1, 9, manifest, all_well)
+    history.run(2, 6, manifest, {STAGED: "error", **skipped}, message=MISSING)
+    history.run(3, 5, manifest, {STAGED: "success"}, job=2)
+    evaluate_stored(history.observatory)
+
+    (incident,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+
+    for asked in (ORDERS, daily.unique_id):
+        affected = {one.unique_id for one in history.ask(asked).consequences.affected}
+        assert affected == {ORDERS, daily.unique_id}
+    assert {one.unique_id for one in get_incident(history.observatory, incident.id).affected} == affected
+    history.run(4, 4, manifest, {ORDERS: "success"})
+    evaluate_stored(history.observatory)
+    left = get_incident(history.observatory, incident.id)
+    history.run(5, 3, manifest, {daily.unique_id: "success"})
+    evaluate_stored(history.observatory)
+    assert [one.unique_id for one in left.affected] == [daily.unique_id]
+    assert get_incident(history.observatory, incident.id).incident.state == "resolved"
+
+
+def test_what_was_built_from_refused_data_is_waited_for_after_they_are_mended(history: History) -> None:
+    """The test passes again on a new build; the orders still hold what was built from the refused one."""
+    test = Node(
+        unique_id="test.shop.unique_stg", resource_type="test", name="unique_stg", parents=(STAGED,), version=b"t"
+    )
+    manifest = history.manifest(*shop(), test)
+    history.run(1, 9, manifest, {**WELL, test.unique_id: "pass"})
+    history.run(2, 6, manifest, {STAGED: "success", test.unique_id: "fail", ORDERS: "success"})
+    evaluate_stored(history.observatory)
+    history.run(3, 5, manifest, {STAGED: "success", test.unique_id: "pass"})
+    evaluate_stored(history.observatory)
+
+    (waiting,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+    left = get_incident(history.observatory, waiting.id).affected
+    history.run(4, 4, manifest, {ORDERS: "success"})
+    evaluate_stored(history.observatory)
+
+    assert waiting.gone_at is not None
+    assert [one.unique_id for one in left] == [ORDERS]
+    assert get_incident(history.observatory, waiting.id).incident.state == "resolved"

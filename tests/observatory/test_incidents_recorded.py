@@ -17,7 +17,9 @@ from headwater.observatory.audit import Actor, list_audit
 from headwater.observatory.holder import Observatory
 from headwater.observatory.incident_reports import IncidentSummary
 from headwater.observatory.incidents import IncidentQuestion, get_incident, list_incidents
+from headwater.observatory.references import NodeQuestion
 from headwater.observatory.syncing import sync_accounts
+from headwater.observatory.verdicts import get_verdict
 
 GOOD = "nightly/healthy-c"
 PRODUCTS = "source.storefront.shop.products"
@@ -52,13 +54,20 @@ def observatory(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_one_fault_is_one_incident_that_ends_by_itself(
     cloud: Cloud, observatory: Observatory, bad: str, subject: str | None, kind: str, how: str
 ) -> None:
-    """However many nodes fail and are skipped, one incident names the cause; after a good run it is resolved."""
+    """However many nodes fail and are skipped, one incident names the cause; after a good run it is resolved.
+
+    Who suffers is what `why` says of a node in which it began.
+    """
     play(cloud, observatory, GOOD)
     play(cloud, observatory, bad)
     (incident,) = about(observatory, subject)
     report = get_incident(observatory, incident.id)
+    told = get_verdict(observatory, NodeQuestion(ref=report.roots[0].unique_id)).consequences.affected
     play(cloud, observatory, GOOD)
 
+    assert {(one.project_name, one.unique_id) for one in report.affected} == {
+        (one.project_name, one.unique_id) for one in told
+    }
     assert incident.cause.kind == kind
     assert incident.cause.evidence
     assert incident.tables > 1

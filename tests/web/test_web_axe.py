@@ -21,10 +21,9 @@ LOOKS = ((1280, "light"), (1280, "dark"), (360, "light"))
 PAGES = (
     "/", "/?days=30", "/runs", "/runs?status=error&text=x", "/runs/acme/300412980", "/jobs", "/jobs/acme/12",
     "/accounts", "/accounts/acme", "/accounts/acme?saved=pause", "/catalog", "/catalog?text=orders",
-    "/nodes?ref=fct_orders", "/incidents", "/incidents?state=all", "/incidents/1-1",
-    "/incidents/1-2?done=acknowledge", "/incidents/1-3", "/lineage", "/lineage?colour=age", "/settings",
-    "/settings/users", "/settings/tokens", "/settings/webhooks", "/settings/retention", "/settings/audit",
-    "/settings/about", "/confirm?then=/settings/users",
+    "/nodes?ref=fct_orders", "/incidents", "/incidents?state=all", "/incidents/1-1", "/incidents/1-2?done=acknowledge",
+    "/incidents/1-3", "/lineage", "/lineage?colour=age", "/settings", "/settings/users", "/settings/tokens",
+    "/settings/webhooks", "/settings/retention", "/settings/audit", "/settings/about", "/confirm?then=/settings/users",
 )  # fmt: skip
 WRONG = {
     "/nowhere": 404, "/runs/acme/404": 404, "/incidents/1-404": 404, "/runs?limit=0": 400, "/lineage?depth=0": 400,

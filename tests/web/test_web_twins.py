@@ -68,7 +68,7 @@ def test_the_document_is_there_and_described(site, tokens, page):
     """The document beside the page is JSON and the API's, and stands in the OpenAPI document with its fields."""
     beside, described = TWINS[page]
     document = site.ask(beside, token=tokens[ADMIN])
-    fill = {"{account}": "acme", "{run_id}": "7", "{incident}": "1-1", "{job_id}": "12"}
+    fill = {"{account}": "acme", "{run_id}": "7", "{job_id}": "12", "{incident}": "1-1"}
     address = described
     for name, value in fill.items():
         address = address.replace(name, value)

@@ -11,8 +11,13 @@ from headwater.observatory.incidents import IncidentQuestion
 from headwater.observatory.search import SearchReport
 from headwater.store.rows import PlacedJob
 
-_NIGHTLY = Job(job_id=12, project_id=None, environment_id=None, name="nightly", is_deleted=True)
-JOB = PlacedJob(account_key=1, account_name="acme", job=_NIGHTLY, project_name=None, environment_name=None)
+NIGHTLY = PlacedJob(
+    account_key=1,
+    account_name="acme",
+    job=Job(job_id=12, project_id=None, environment_id=None, name="nightly", is_deleted=True),
+    project_name=None,
+    environment_name=None,
+)
 
 
 def make_search(text: str, limit: int) -> SearchReport:
@@ -25,7 +30,7 @@ def make_search(text: str, limit: int) -> SearchReport:
         nodes=(make_catalog_node("model.storefront.fct_orders"), make_catalog_node(f"model.storefront.{HOSTILE}"))[
             :limit
         ],
-        jobs=(JOB,)[:limit],
+        jobs=(NIGHTLY,)[:limit],
         runs=RUNS[:1] if text.isdigit() else (),
         incidents=(),
         as_of=NOW,

@@ -114,7 +114,7 @@ class Tracing:
 
     def _by_itself(self, asked: _Question) -> Harm | None:
         origin = self.origins.get(asked.address)
-        if origin is None or asked.moment < origin.since:
+        if origin is None or asked.moment < origin.since or (origin.until and asked.moment >= origin.until):
             return None
         if asked.is_read and not origin.is_passed_on:
             return None

@@ -156,6 +156,8 @@ _PHRASES: Mapping[FailureKind, tuple[str, ...]] = {
         "no function matches", "no matching signature", "type mismatch", "operator does not exist", "out of range",
         "date/time field value", "division by zero", "overflow", "cannot be cast", "failed to cast",
         "datatype mismatch", "cannot (compare|mix) values of type", "explicit (type )?cast",
+        "invalid argument types for function", "unexpected parameters .{0,200} for function", "cannot apply operator",
+        "operand data type .{0,80} is invalid for", "error converting data type", "conversion failed when converting",
     ),
     FailureKind.PARSE: (
         "parsing error", "yaml", "invalid (models|sources|seeds) config", "not a valid",

@@ -25,7 +25,8 @@ class Suffering(StrEnum):
 class Origin:
     """Where a fault comes to light: a node that is bad by itself from a time on, and what it suffers.
 
-    Its readers get it, too, unless it is not passed on: its data are as they should be.
+    Its readers get it, too, unless it is not passed on: its data are as they should be. `until` is when it was well
+    again; who read it before has it still.
     """
 
     address: NodeAddress
@@ -33,6 +34,7 @@ class Origin:
     suffers: Suffering
     run_id: int | None = None
     is_passed_on: bool = True
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

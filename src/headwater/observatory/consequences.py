@@ -4,42 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.consequences import Reach, Tracing, find_affected, find_obstacles
+from headwater.analysis.consequences import Reach, find_obstacles
 from headwater.analysis.schedule import next_run_at
-from headwater.analysis.states import DESCRIBED
 from headwater.model.account import Job
 from headwater.model.consequence import Affected, Consequences, Origin, Spared, Suffering
 from headwater.model.lineage import NodeAddress
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause
-from headwater.observatory.evidence import TESTS
 from headwater.observatory.lineage import Estate
-from headwater.observatory.missed import BUILT
-from headwater.observatory.origins import Fault, find_fault, keys_of
-from headwater.observatory.past import Past
+from headwater.observatory.reaching import Reached, account_of, locate_fault, read_reach
 from headwater.observatory.reruns import plan_reruns
-from headwater.store.build_queries import find_run_place, list_first_since
+from headwater.store.build_queries import list_first_since
 from headwater.store.inventory import list_account_jobs
 from headwater.store.writing import Scope
-
-_EARLIER_READS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Reached:
-    """A fault, all nodes it may reach in topological order by what they are, and what is known of them."""
-
-    fault: Fault
-    built: tuple[NodeAddress, ...]
-    described: tuple[NodeAddress, ...]
-    tests: tuple[NodeAddress, ...]
-    reach: Reach
-    past: Past
 
 
 def read_consequences(
@@ -47,38 +29,18 @@ def read_consequences(
 ) -> Consequences:
     """Read what a cause leads to at a moment, all over the projects of an account.
 
-    `home` is the place in which the cause was found; where it names a node of another project, it is followed there.
     The affected are what really suffers: what failed, was skipped, was built from bad data or was not rebuilt. What
-    lies below and was built before is `spared`. Nothing is affected where the cause is gone. `itself` is where to begin
-    if the cause comes to light in no node that is known.
+    lies below and was built before is `spared`. Nothing is affected where the cause is gone. `home` and `itself` are
+    those of `locate_fault`.
     """
-    fault = find_fault(tx, estate, place_of_cause(tx, estate, home, cause), cause, now)
-    if not fault.origins and itself is not None:
-        fault = Fault(origins=(itself,))
-    return follow_fault(tx, estate, fault, now)
-
-
-def place_of_cause(tx: Connection, estate: Estate, home: Scope, cause: Cause) -> Scope:
-    """Find the project and environment in which a cause lies: where its node is owned, else where its run ran."""
-    if cause.unique_id is not None:
-        scopes = [home, *(scope for scope in estate.held if scope != home)]
-        for scope in scopes:
-            held = estate.held.get(scope)
-            if held is not None and cause.unique_id in held.rows and cause.unique_id not in held.imported:
-                return scope
-    place = find_run_place(tx, home.account_key, cause.run_id) if cause.run_id is not None else None
-    return place.scope if place is not None and place.scope in estate.held else home
-
-
-def follow_fault(tx: Connection, estate: Estate, fault: Fault, now: datetime) -> Consequences:
-    """Follow a fault from the nodes in which it came to light; empty where there are none."""
+    fault = locate_fault(tx, estate, home, cause, now, itself=itself)
     if not fault.origins:
         return Consequences()
-    reached = _read_reach(tx, estate, fault, now)
-    tracing = Tracing(reached.reach, {origin.address: origin for origin in fault.origins}, reached.past.at)
-    affected, spared = find_affected((*reached.described, *reached.built), tracing, now)
+
+    reached = read_reach(tx, estate, fault, now)
+    affected, spared = reached.trace(now)
     affected = _rank(_date(tx, affected, reached, now), reached)
-    jobs = {job.job_id: job for job in list_account_jobs(tx, estate_account(estate)) if not job.is_deleted}
+    jobs = {job.job_id: job for job in list_account_jobs(tx, account_of(estate)) if not job.is_deleted}
     suffering = {found.address: found for found in affected}
     unvouched, failing = _list_tests(estate, reached, suffering, now)
     return Consequences(
@@ -91,11 +53,6 @@ def follow_fault(tx: Connection, estate: Estate, fault: Fault, now: datetime) ->
     )
 
 
-def estate_account(estate: Estate) -> int:
-    """Give the account whose graph it is."""
-    return next(iter(estate.held)).account_key
-
-
 def list_obstacles(consequences: Consequences, estate: Estate, address: NodeAddress) -> tuple[NodeAddress, ...]:
     """Tell what would still be in the way if only one node were built again, once the cause is gone."""
     affected = {found.address: found for found in consequences.affected}
@@ -106,46 +63,6 @@ def list_obstacles(consequences: Consequences, estate: Estate, address: NodeAddr
         if other in affected or other == address
     }
     return find_obstacles(address, frozenset({address}), affected, Reach(parents=parents))
-
-
-def _read_reach(tx: Connection, estate: Estate, fault: Fault, now: datetime) -> Reached:
-    lineage = estate.lineage
-    below = lineage.below(origin.address for origin in fault.origins)
-    typed: dict[str, list[NodeAddress]] = {"built": [], "described": [], "test": [], "source": []}
-    views = set()
-    for address in below:
-        row = estate.row(address)
-        if row is None or row.is_ephemeral:
-            continue
-        kind = "built" if row.resource_type in BUILT else "described" if row.resource_type in DESCRIBED else None
-        typed[kind or ("test" if row.resource_type in TESTS else "source")].append(address)
-        if row.materialized == "view" or row.resource_type == "function":
-            views.add(address)
-    built, described, tests = tuple(typed["built"]), tuple(typed["described"]), tuple(typed["test"])
-    among = {*built, *described, *typed["source"]}
-    parents = {
-        address: tuple(parent for parent in lineage.parents(address, with_ephemeral=False) if parent in among)
-        for address in (*built, *described)
-    }
-    past = Past(tx, estate_account(estate), keys_of(estate, (*built, *tests)))
-    reach = Reach(parents=parents, views=frozenset(views), described=frozenset(described), elsewhere=fault.elsewhere)
-    _read_past(past, built, reach, now)
-    return Reached(fault, built, described, tests, reach, past)
-
-
-def _read_past(past: Past, built: Sequence[NodeAddress], reach: Reach, now: datetime) -> None:
-    """Read what there is now, and what there was when nodes were built that have a newer parent by now."""
-    past.read_all(now)
-    earlier: dict[int, datetime] = {}
-    for address in built:
-        outcome = past.at(address, now)
-        if outcome is None or address in reach.views:
-            continue
-        newest = (past.at(parent, now) for parent in reach.parents[address])
-        if any(parent is not None and parent.at > outcome.at for parent in newest):
-            earlier[outcome.invocation_key] = max(outcome.at, earlier.get(outcome.invocation_key, outcome.at))
-    for moment in sorted(earlier.values(), reverse=True)[:_EARLIER_READS]:
-        past.read_all(moment)
 
 
 def _date(tx: Connection, affected: Iterable[Affected], reached: Reached, now: datetime) -> tuple[Affected, ...]:

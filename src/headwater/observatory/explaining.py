@@ -47,14 +47,14 @@ def explain_outcome(inquiry: Inquiry, outcome: Outcome) -> list[Cause]:
     for root in (roots or (outcome,))[:MOST_ROOTS]:
         if root.unique_id not in graph.nodes:
             continue
-        found = explain(read_failure(inquiry.tx, inquiry.estate, graph, root, in_run))
+        found = explain(read_failure(inquiry.tx, inquiry.estate, graph, root, in_run, inquiry.now))
         causes += found if root.unique_id == outcome.unique_id else lead(_how(outcome, root), found)
     return causes
 
 
 def explain_build(inquiry: Inquiry, build: Outcome, before: Outcome) -> list[Cause]:
     """Explain a good build that is unlike the one before."""
-    failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, build, {}, good=before)
+    failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, build, {}, inquiry.now, good=before)
     return list(explain_anomaly(failure))
 
 
@@ -71,7 +71,7 @@ def explain_warning(inquiry: Inquiry, warning: Outcome) -> list[Cause]:
         newest = f" Its newest row is of {warning.max_loaded_at:%Y-%m-%d %H:%M} UTC." if warning.max_loaded_at else ""
         said = f"{short_name(warning.unique_id)} is older than its freshness rule likes.{newest}"
         return [Cause(kind=CauseKind.SOURCE_STALE, confidence=0.7, unique_id=warning.unique_id, evidence=(said,))]
-    failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, warning, {}, good=passed)
+    failure = read_failure(inquiry.tx, inquiry.estate, inquiry.graph, warning, {}, inquiry.now, good=passed)
     return [replace(cause, run_id=None) for cause in explain(failure)]
 
 
@@ -141,7 +141,7 @@ def explain_late(inquiry: Inquiry, unique_id: str, job: JobFacts, judgement: Jud
             return [
                 cause
                 for root in (roots or failures)[:MOST_ROOTS]
-                for cause in lead(said, explain(read_failure(tx, inquiry.estate, graph, root, bad)))
+                for cause in lead(said, explain(read_failure(tx, inquiry.estate, graph, root, bad, inquiry.now)))
             ]
         with_steps = replace(run, steps=tuple(list_run_steps(tx, account_key, run.run_id)))
         judgement = replace(judgement, runs=(with_steps, *judgement.runs[1:]))

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from headwater.analysis.anomalies import find_rows_anomaly
 from headwater.analysis.causes.failure import Failure, VariableChange
-from headwater.analysis.failures import (
-    OF_VALUES,
-    FailureKind,
-    classify_failure,
-    find_missing_column,
-    read_breach_columns,
-)
+from headwater.analysis.failures import OF_VALUES, classify_failure
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import last_good, streak_start
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
+from headwater.observatory.column_evidence import read_columns, read_retyped, read_tested_column, read_traced
 from headwater.observatory.difference_evidence import Builds, read_builds, read_difference
 from headwater.observatory.evidence import TESTS, Graph, read_history, read_latest
 from headwater.observatory.lineage import Estate
@@ -35,12 +30,12 @@ _VARIABLE = re.compile(r"""\b(env_var|var)\s*\(\s*['"]([^'"]+)['"]""")
 
 
 def read_failure(
-    tx: Connection, estate: Estate, graph: Graph, outcome: Outcome, in_run: Mapping[str, Outcome],
+    tx: Connection, estate: Estate, graph: Graph, outcome: Outcome, in_run: Mapping[str, Outcome], now: datetime,
     *, good: Outcome | None = None,
 ) -> Failure:  # fmt: skip
     """Read what explains a failure; its parents are those of other projects, too, where it is made from theirs.
 
-    `good` is the outcome to compare with, the last good one where none is given.
+    `now` is the moment of the question; `good` the outcome to compare with, the last good one where none is given.
     """
     whole = read_history(tx, graph, outcome.unique_id, outcome.at + (outcome.elapsed or timedelta(0)))
     history = tuple(other for other in whole if other.at <= outcome.at)
@@ -53,7 +48,7 @@ def read_failure(
         found.unique_id for found in read_latest(tx, graph, {*tests, *sources}, outcome.at).values() if found.is_failed
     ]
     histories = {other: read_history(tx, graph, other, outcome.at) for other in failing}
-    column = _read_tested_column(tx, graph, outcome)
+    column = read_tested_column(tx, graph, outcome)
     difference = read_difference(tx, builds)
     relations = {other: graph.nodes[other].relation for other in (outcome.unique_id, *upstream)}
     return Failure(
@@ -62,7 +57,9 @@ def read_failure(
         good=good,
         history=history,
         in_run=in_run,
-        columns=_read_columns(tx, graph, _wanted_columns(outcome, column), [outcome.unique_id, *upstream], outcome),
+        columns=read_columns(tx, graph, outcome, column, [outcome.unique_id, *upstream]),
+        traced=read_traced(tx, estate, graph, outcome, column, in_run, builds.parents),
+        retyped=read_retyped(tx, graph, outcome, good, upstream, now),
         tests={other: found for other, found in histories.items() if graph.nodes[other].resource_type in TESTS},
         freshness={other: found for other, found in histories.items() if graph.nodes[other].resource_type == "source"},
         difference=difference,
@@ -89,63 +86,6 @@ def _overlapping(outcome: Outcome, history: Iterable[Outcome]) -> tuple[Outcome,
         and other.at <= end
         and other.at + (other.elapsed or timedelta(0)) > outcome.at
     )
-
-
-def _wanted_columns(outcome: Outcome, tested: str | None) -> frozenset[str]:
-    wanted = {tested, find_missing_column(outcome.message), *read_breach_columns(outcome.message)}
-    return frozenset(column for column in wanted if column)
-
-
-def _read_tested_column(tx: Connection, graph: Graph, outcome: Outcome) -> str | None:
-    row = graph.nodes[outcome.unique_id]
-    if row.resource_type != "test":
-        return None
-    node = read_nodes(tx, graph.scope.account_key, ((row.node_key, row.version),)).get(row.node_key)
-    column = node.test.column_name if isinstance(node, Node) and node.test is not None else None
-    return column.strip('"`[]').lower() if column else None
-
-
-def _read_columns(
-    tx: Connection, graph: Graph, wanted: frozenset[str], unique_ids: Iterable[str], failed: Outcome
-) -> dict[str, frozenset[str]]:
-    """Read which sources declare a wanted column, or are read by code that names it.
-
-    Where a column is missing, a source still has it from which a model that names it was built well in the same run.
-    """
-    if not wanted:
-        return {}
-    named = re.compile(rf"\b({'|'.join(re.escape(column) for column in sorted(wanted))})\b", re.IGNORECASE)
-    rows = [graph.nodes[other] for other in unique_ids]
-    read = [row for row in rows if row.resource_type == "source" or any(map(_is_source, row.parents))]
-    is_missing = classify_failure(failed.message) is FailureKind.MISSING_COLUMN
-    built = _list_built(tx, graph, (row.unique_id for row in read), failed) if is_missing else frozenset()
-    found: dict[str, frozenset[str]] = {}
-    there: dict[str, frozenset[str]] = {}
-    for node in read_nodes(tx, graph.scope.account_key, ((row.node_key, row.version) for row in read)).values():
-        if not isinstance(node, Node):
-            continue
-        declared = {column.name.lower() for column in node.columns} & wanted
-        if declared and _is_source(node.unique_id):
-            found[node.unique_id] = found.get(node.unique_id, frozenset()) | declared
-        told = frozenset(match.lower() for match in named.findall(node.raw_code or ""))
-        for parent in filter(_is_source, node.parents) if told else ():
-            known = there if node.unique_id in built else found
-            known[parent] = known.get(parent, frozenset()) | told
-    return {source: left for source, names in found.items() if (left := names - there.get(source, frozenset()))}
-
-
-def _list_built(tx: Connection, graph: Graph, unique_ids: Iterable[str], failed: Outcome) -> frozenset[str]:
-    """List which nodes were built well in the run of a failure before it."""
-    latest = read_latest(tx, graph, unique_ids, failed.at)
-    return frozenset(
-        name
-        for name, outcome in latest.items()
-        if outcome.is_good and outcome.run_id is not None and outcome.run_id == failed.run_id
-    )
-
-
-def _is_source(unique_id: str) -> bool:
-    return unique_id.startswith("source.")
 
 
 def _read_variables(tx: Connection, graph: Graph, builds: Builds, upstream: list[str]) -> tuple[VariableChange, ...]:

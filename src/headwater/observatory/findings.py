@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,12 +17,12 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
-from headwater.observatory.consequences import place_of_cause
-from headwater.observatory.evidence import TESTS, Graph, graph_of, read_latest
+from headwater.observatory.evidence import Graph, graph_of, read_latest
 from headwater.observatory.judging import give_verdict
 from headwater.observatory.lineage import Estate, Held, LineageMemory, Moment, Shelf, open_estate
 from headwater.observatory.missed import list_due
-from headwater.observatory.rebuilding import find_remaining, reach_from
+from headwater.observatory.reaching import begin_itself, find_affected_by, place_of_cause
+from headwater.observatory.rebuilding import find_remaining
 from headwater.store.build_queries import list_executed, list_good_runs
 from headwater.store.database import notes
 from headwater.store.lineage import list_places
@@ -156,14 +156,13 @@ def _explain(scene: Scene, root: _Root, place: int) -> Finding:
     verdict = _verdict(scene, asked) if place < _MOST_EXPLAINED else None
     causes = verdict.causes if verdict is not None and verdict.causes else (_itself(root.outcome),)
     began_at = (verdict.since if verdict is not None and verdict.causes else None) or root.outcome.at
-    hurt = {one for member in (root.outcome, *root.members) for one in _hurt_by(scene, member)}
     return Finding(
         root=root.root,
         more_roots=root.others,
         causes=causes,
         began_at=began_at,
         seen_at=max(outcome.at for outcome in root.members),
-        affected=reach_from(scene.tx, scene.estate, hurt, _starts(scene, root), began_at, scene.now),
+        affected=_find_affected(scene, asked, causes[0], verdict),
         job_id=root.outcome.job_id,
         is_over=is_over,
         home=_find_home(scene, causes[0]),
@@ -182,30 +181,19 @@ def _verdict(scene: Scene, unique_id: str) -> Verdict:
     return give_verdict(scene.tx, scene.estate, scene.address(unique_id), scene.now)
 
 
-def _hurt_by(scene: Scene, bad: Outcome) -> Iterable[NodeAddress]:
-    """Give the tables that an outcome speaks against: the node itself, or what a failing test reads."""
-    row = scene.graph.nodes.get(bad.unique_id)
-    if row is None or bad.is_good:
-        return
-    is_test = row.resource_type in TESTS
-    for unique_id in (row.parents if bad.is_failed else ()) if is_test else (bad.unique_id,):
-        if unique_id in scene.graph.nodes and scene.graph.nodes[unique_id].resource_type != "source":
-            yield scene.address(unique_id)
-
-
-def _starts(scene: Scene, root: _Root) -> set[NodeAddress]:
-    """Give the nodes from which bad data may have flowed on."""
-    names = {root.outcome.unique_id, *root.others, *(member.unique_id for member in root.members if member.is_failed)}
-    tested = {
-        parent for name in names if _is_test(scene, name) for parent in scene.graph.parents.get(name, ())
-    }  # fmt: skip
-    told = {name for name in names if not _is_test(scene, name)} | tested
-    return {scene.address(name) for name in told if name in scene.graph.nodes}
-
-
-def _is_test(scene: Scene, unique_id: str) -> bool:
-    row = scene.graph.nodes.get(unique_id)
-    return row is not None and row.resource_type in TESTS
+def _find_affected(scene: Scene, asked: str, cause: Cause, verdict: Verdict | None) -> frozenset[NodeAddress]:
+    """Give who suffers from a cause, once for all failures that it explains; unexplained failures only themselves."""
+    if verdict is None:
+        return frozenset({scene.address(asked)})
+    known, home = notes(scene.tx), scene.graph.scope
+    named = (Finding, home, cause.kind, cause.unique_id, cause.run_id, cause.about)
+    if named not in known:
+        known[named] = find_affected_by(scene.tx, scene.estate, home, cause, scene.now)
+    found: frozenset[NodeAddress] = known[named]
+    itself = begin_itself(scene.estate, scene.address(asked), verdict, scene.now)
+    if found or itself is None:
+        return found
+    return find_affected_by(scene.tx, scene.estate, home, cause, scene.now, itself=itself)
 
 
 def _itself(outcome: Outcome) -> Cause:
@@ -230,7 +218,6 @@ def _find_late(scene: Scene, job: JobFacts) -> Finding | None:
     verdict = next((one for one in verdicts if one.state is NodeState.LATE and one.causes), None)
     if verdict is None:
         return None
-    hurt = {scene.address(unique_id) for unique_id in late}
     began_at = min((one.since for one in late.values() if one.since is not None), default=scene.now)
     seen = [run.created_at for one in late.values() for run in one.runs if run.created_at is not None]
     return Finding(
@@ -239,7 +226,7 @@ def _find_late(scene: Scene, job: JobFacts) -> Finding | None:
         causes=verdict.causes,
         began_at=began_at,
         seen_at=max(seen, default=began_at),
-        affected=reach_from(scene.tx, scene.estate, hurt, hurt, began_at, scene.now),
+        affected=_find_affected(scene, verdict.unique_id, verdict.causes[0], verdict),
         job_id=job.job_id,
     )
 

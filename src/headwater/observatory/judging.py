@@ -63,7 +63,7 @@ def give_verdict(
         if worse is None and farthest > 0:
             worse = look_across(
                 inquiry, facts, judgement,
-                lambda owner: give_verdict(tx, estate, owner, now, farthest=farthest - 1),
+                lambda owner, when: give_verdict(tx, estate, owner, when, farthest=farthest - 1),
             )  # fmt: skip
         worse = worse or look_at_readers(inquiry, facts, judgement)
         if worse is not None:
@@ -87,8 +87,19 @@ def _verdict(
         causes=ranked,
         path=_read_path(inquiry, facts.unique_id, ranked[0], through) if ranked else (),
         past=_say_past(inquiry, facts.outcomes) if judgement.state in SEEN_THROUGH else None,
-        is_passed_on=judgement.state not in SEEN_THROUGH and not _is_renewed(inquiry, judgement),
+        is_passed_on=judgement.state not in SEEN_THROUGH
+        and not _is_renewed(inquiry, judgement)
+        and not (ranked and _is_compared(inquiry, facts, judgement, ranked[0])),
     )
+
+
+def _is_compared(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, cause: Cause) -> bool:
+    """Whether a test fails that compares a node with another one, and the cause lies in that: its own data are well."""
+    row = inquiry.graph.nodes.get(cause.unique_id or "")
+    if judgement.state is not NodeState.TEST_FAILING or row is None:
+        return False
+    made_from = {facts.unique_id, *each_upstream(facts.unique_id, inquiry.graph.parents)}
+    return row.resource_type not in TESTS and row.unique_id not in made_from
 
 
 def _is_renewed(inquiry: Inquiry, judgement: Judgement) -> bool:

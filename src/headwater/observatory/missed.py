@@ -30,7 +30,9 @@ _MOST_RUNS = 8
 _MOST_ALIKE = 8
 _ALIKE_WITHIN = timedelta(days=1)
 _OF_ALL_JOBS = frozenset({CauseKind.RUN_FAILED_BEFORE_DBT, CauseKind.WAREHOUSE_TROUBLE})
-_LOOKED_BACK = timedelta(days=7)
+LOOKED_BACK = timedelta(days=7)
+"""Within how long the job that builds a node most often is counted."""
+
 _LATE = frozenset({CauseKind.RUN_NOT_STARTED, CauseKind.RUN_QUEUED, CauseKind.RUN_SLOW})
 
 
@@ -101,7 +103,7 @@ def list_due(tx: Connection, held: Held, names: Iterable[str], job_id: int, unti
     """List which of some nodes wait for a job: it builds them, and no other one does so more often."""
     rows = [row for name in names if (row := held.rows.get(name)) is not None]
     keys = {row.unique_id: row.node_key for row in rows if row.resource_type in BUILT and not row.is_ephemeral}
-    found = find_main_jobs(tx, held.place.scope.account_key, keys.values(), until - _LOOKED_BACK, until)
+    found = find_main_jobs(tx, held.place.scope.account_key, keys.values(), until - LOOKED_BACK, until)
     return [name for name, node_key in keys.items() if found.get(node_key, job_id) == job_id]
 
 

@@ -35,6 +35,8 @@ _NO_FAILURE = frozenset({
 })  # fmt: skip
 """The kinds of causes that make no node fail: a failure is theirs only where it is explained so."""
 
+_BUILT_BEGINS = tuple(f"{kind}." for kind in BUILT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -62,6 +64,7 @@ def find_fault(tx: Connection, estate: Estate, scope: Scope, cause: Cause, now: 
     origins += _left_out(search, {root.address for root in roots})
     failed = {root.outcome.run_id for root in roots if root.outcome.run_id}
     origins += list_missed(tx, estate, scope, cause, failed, now)
+    origins = origins or _left_behind(search)
     earliest: dict[NodeAddress, Origin] = {}
     for origin in sorted(
         origins, key=lambda one: (one.suffers is Suffering.NOT_REBUILT, not one.is_passed_on, one.since)
@@ -141,7 +144,7 @@ def _is_explained(search: Search, outcome: Outcome, address: NodeAddress) -> boo
     cause = search.cause
     if cause.kind is CauseKind.WAREHOUSE_TROUBLE:
         return outcome.run_id == cause.run_id and classify_failure(told.message).is_warehouse_trouble
-    causes = explain(read_failure(search.tx, search.estate, search.graph(scope_of(address)), told, in_run))
+    causes = explain(read_failure(search.tx, search.estate, search.graph(scope_of(address)), told, in_run, search.now))
     return bool(causes) and (causes[0].kind, causes[0].unique_id) == (cause.kind, cause.unique_id)
 
 
@@ -188,6 +191,27 @@ def _left_out(search: Search, roots: set[NodeAddress]) -> list[Origin]:
         if one.status == "skipped" and (row := held.rows.get(one.unique_id)) and row.resource_type in BUILT
     }
     asked = keys_of(search.estate, skipped.keys() - below)
+    newest = list_newest(search.tx, search.scope.account_key, asked.values(), search.now)
+    return [
+        Origin(address=address, since=told.at, suffers=Suffering.SKIPPED, run_id=told.run_id)
+        for address, node_key in asked.items()
+        if (told := newest.get(node_key)) is not None and told.invocation_key == skipped[address].invocation_key
+    ]
+
+
+def _left_behind(search: Search) -> list[Origin]:
+    """Give what is still as a run left it that skipped it, though the failure above it was made good since."""
+    held, failed = search.estate.held.get(search.scope), search.cause.failed
+    if held is None or failed is None or failed not in held.rows:
+        return []
+    below = set(search.estate.lineage.below([held.address(failed)]))
+    skipped = {
+        address: one
+        for one in search.in_this_run(search.cause.run_id).values()
+        if one.status == "skipped" and one.unique_id.startswith(_BUILT_BEGINS)
+        and (address := held.address(one.unique_id)) in below
+    }  # fmt: skip
+    asked = keys_of(search.estate, skipped)
     newest = list_newest(search.tx, search.scope.account_key, asked.values(), search.now)
     return [
         Origin(address=address, since=told.at, suffers=Suffering.SKIPPED, run_id=told.run_id)

@@ -35,7 +35,7 @@ def look_at_readers(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) ->
     read_at = times_of(inquiry, facts)
     for there, failed in _each_failing(inquiry, watched):
         told = replace(inquiry, graph=there)
-        failure = read_failure(inquiry.tx, inquiry.estate, there, failed, read_bad(told, failed))
+        failure = read_failure(inquiry.tx, inquiry.estate, there, failed, read_bad(told, failed), inquiry.now)
         causes = explain(failure)
         subject = causes[0].unique_id
         if subject is None or subject not in watched or causes[0].kind not in _CHANGED:

@@ -1,46 +1,27 @@
-"""What a bad node reached, and what of that is not rebuilt since it is well again.
+"""What of an incident's reach is not rebuilt since the cause is gone.
 
-Reach goes by what was really built: a table built before the trouble is not reached, and one is rebuilt when it was
-built after all that is bad above it was well again.
+That goes by what was really built: a table is rebuilt when it was built after all that is bad above it was well again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.states import DESCRIBED
+from headwater.model.consequence import Origin, Suffering
 from headwater.model.incident import Incident, Standing
 from headwater.model.lineage import NodeAddress
 from headwater.model.outcome import Outcome
 from headwater.observatory.evidence import TESTS, Graph
 from headwater.observatory.lineage import Estate, Held
-from headwater.store.outcome_queries import list_latest_outcomes, list_outcomes
+from headwater.observatory.origins import Fault
+from headwater.observatory.reaching import Reached, read_reach
+from headwater.store.outcome_queries import list_outcomes
 
 _LATE = "late:"
-
-
-def reach_from(
-    tx: Connection, estate: Estate, hurt: set[NodeAddress], starts: set[NodeAddress], since: datetime, now: datetime
-) -> frozenset[NodeAddress]:
-    """Give what suffers: what is hurt itself, and what was made since from that or from where bad data came from.
-
-    `starts` may hold sources, which are where it began and do not suffer themselves.
-    """
-    below = _list_below(estate, hurt | starts)
-    latest = _read_latest(tx, estate, below, now)
-    reached = set(hurt)
-    for address in below:
-        if address in reached:
-            continue
-        parents = estate.lineage.parents(address, with_ephemeral=False)
-        if any(parent in reached or parent in starts for parent in parents):
-            last = latest.get(address)
-            if _passes_on(estate, address) or (last is not None and last.is_good and last.at >= since):
-                reached.add(address)
-    return frozenset(reached)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def find_remaining(
@@ -51,24 +32,28 @@ def find_remaining(
     What another cause keeps from being built since, and what is in no manifest any more, is not waited for.
     """
     mended = _list_mended(tx, graph, incident, now)
-    needed: dict[NodeAddress, datetime] = {}
+    until: dict[NodeAddress, datetime] = {}
     for root, moment in mended.items():
-        starts = {held.address(name) for name in _subjects(graph, root) if name in graph.nodes}
-        for address in (*starts, *_list_below(estate, starts)):
-            needed[address] = max(moment, needed.get(address, moment))
-    known = [address for address in incident.affected if estate.row(address) is not None]
-    latest = _read_latest(tx, estate, known, now)
-    waiting = {
-        address
-        for address in known
-        if not _passes_on(estate, address)
-        and (last := latest.get(address)) is not None
-        and last.is_good
-        and last.at < needed.get(address, incident.began_at)
-    }
-    below = set(_list_below(estate, waiting)) & set(known)
-    seen_through = {address for address in below if _passes_on(estate, address)}
-    return Standing(gone_at=min(max(mended.values(), default=now), now), remaining=frozenset(waiting | seen_through))
+        for name in _subjects(graph, root):
+            if name in graph.nodes:
+                until[held.address(name)] = max(moment, until.get(held.address(name), moment))
+    origins = tuple(
+        Origin(address=address, since=_EVER, until=moment, suffers=Suffering.BUILT_FROM_BAD_DATA)
+        for address, moment in until.items()
+    )
+    reached = read_reach(tx, estate, Fault(origins=origins), now)
+    affected, _ = reached.trace(now)
+    remaining = frozenset(one.address for one in affected if one.address in incident.affected)
+    standing = frozenset(address for address in remaining if _is_waited_for(reached, address, now))
+    return Standing(gone_at=min(max(mended.values(), default=now), now), remaining=standing)
+
+
+def _is_waited_for(reached: Reached, address: NodeAddress, now: datetime) -> bool:
+    """Whether something was last built well, or shows what there is in others."""
+    if address in reached.reach.views or address in reached.reach.described:
+        return True
+    last = reached.past.at(address, now)
+    return last is not None and last.is_good
 
 
 def _list_mended(tx: Connection, graph: Graph, incident: Incident, now: datetime) -> dict[str, datetime]:
@@ -110,35 +95,3 @@ def _vouched_build(tx: Connection, graph: Graph, tested: Iterable[str], passed_a
 def _subjects(graph: Graph, root: str) -> tuple[str, ...]:
     row = graph.nodes[root.removeprefix(_LATE)]
     return row.parents if row.resource_type in TESTS else (row.unique_id,)
-
-
-def _passes_on(estate: Estate, address: NodeAddress) -> bool:
-    """Whether something has no data of its own: a view, or what only describes other nodes."""
-    row = estate.row(address)
-    return row is not None and (row.materialized == "view" or row.resource_type in DESCRIBED)
-
-
-def _list_below(estate: Estate, starts: Iterable[NodeAddress]) -> list[NodeAddress]:
-    """List what is made from some nodes, parents before children; tests and ephemeral models left out."""
-    begun = set(starts)
-    found = [(address, estate.row(address)) for address in estate.lineage.below(begun) if address not in begun]
-    return [
-        address for address, row in found if row is not None and row.resource_type not in TESTS and not row.is_ephemeral
-    ]
-
-
-def _read_latest(
-    tx: Connection, estate: Estate, addresses: Iterable[NodeAddress], now: datetime
-) -> Mapping[NodeAddress, Outcome]:
-    rows = {address: row for address in addresses if (row := estate.row(address)) is not None}
-    if not rows:
-        return {}
-    account_key = next(iter(rows)).account_key
-    by_scope: dict[tuple[int, int], list[NodeAddress]] = {}
-    for address in rows:
-        by_scope.setdefault((address.project_id, address.environment_id), []).append(address)
-    found: dict[NodeAddress, Outcome] = {}
-    for there in by_scope.values():
-        latest = list_latest_outcomes(tx, account_key, [rows[address].node_key for address in there], now)
-        found.update((address, latest[address.unique_id]) for address in there if address.unique_id in latest)
-    return found

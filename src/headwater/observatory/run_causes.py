@@ -44,8 +44,8 @@ def read_run_causes(observatory: Observatory, tx: Connection, detail: RunDetail)
     place = next((place for place in list_places(tx, (account_key,)) if place.scope == scope), None)
     last = max(outcome.at for outcome in bad.values())
     keys = [row.manifest_key for row in detail.invocations if row.manifest_key is not None]
-    moment = Moment(at=_later(run.finished_at, last), pinned={scope: keys[-1]} if keys else {})
-    shelf = Shelf(tx, moment, observatory.lineage)
+    now = _later(run.finished_at, last)
+    shelf = Shelf(tx, Moment(at=now, pinned={scope: keys[-1]} if keys else {}), observatory.lineage)
     estate = None if place is None else open_estate(shelf, place)
     held = estate.held.get(scope) if estate is not None else None
     if estate is None or held is None:
@@ -53,7 +53,7 @@ def read_run_causes(observatory: Observatory, tx: Connection, detail: RunDetail)
     graph = graph_of(held)
     reaches = find_reaches(bad, graph.parents)
     explained = {
-        reach.root.unique_id: explain(read_failure(tx, estate, graph, reach.root, bad))
+        reach.root.unique_id: explain(read_failure(tx, estate, graph, reach.root, bad, now))
         for reach in choose_spokesmen(reaches, _MOST_EXPLAINED)
         if reach.root.unique_id in graph.nodes
     }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from headwater.analysis.failures import OF_VALUES, classify_failure
+from headwater.analysis.states import DESCRIBED
 from headwater.model.consequence import Origin, Suffering
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
+from headwater.model.verdict import CauseKind
 from headwater.observatory.doubts import in_doubt_since
 from headwater.observatory.fault_search import TEST_BEGINS, Root, Search, find_root, is_test
 from headwater.store.lineage import read_nodes
@@ -34,11 +37,13 @@ def list_suspects(
     """Give whose data failing tests speak against, from the build on that was tested first; the cause's subject too.
 
     Where the test is to blame, or the macro that only tests use, the data are as they should be; and so are those of a
-    table that is compared with the one in which the cause lies.
+    table that is compared with the one in which the cause lies. A test that the warehouse kept from speaking says
+    nothing of the data: only what shows the table to people suffers with it.
     """
     named = search.cause.unique_id
     subjects = tuple(subject for subject in subjects if not is_test(subject))
     is_tests_fault = named is not None and not subjects and named.startswith(("macro.", *TEST_BEGINS))
+    is_unheard = search.cause.kind is CauseKind.WAREHOUSE_TROUBLE
     made = set(search.estate.lineage.below(subjects)) if subjects else None
     suspects: defaultdict[NodeAddress, list[Root]] = defaultdict(list)
     for test, tested in _list_tested(search, tests, subjects).items():
@@ -53,10 +58,23 @@ def list_suspects(
                 since=in_doubt_since(search.tx, address.account_key, search.estate.row(address), first.first),
                 suffers=Suffering.TEST_FAILING,
                 run_id=first.outcome.run_id,
-                is_passed_on=is_passed_on and not is_tests_fault and (made is None or address in made),
+                is_passed_on=is_passed_on
+                and not is_tests_fault
+                and not is_unheard
+                and (made is None or address in made),
             )
         )
-    return origins
+    return origins + _list_shown(search, origins) if is_unheard else origins
+
+
+def _list_shown(search: Search, origins: list[Origin]) -> list[Origin]:
+    """Give the exposures and their like over some tables."""
+    return [
+        replace(origin, address=child, suffers=Suffering.READS_BAD_DATA)
+        for origin in origins
+        for child in search.estate.lineage.children(origin.address)
+        if (row := search.estate.row(child)) is not None and row.resource_type in DESCRIBED
+    ]
 
 
 def list_unlike(search: Search, subjects: tuple[NodeAddress, ...], failed: list[Root]) -> list[Origin]:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from headwater.analysis.failures import classify_failure
 from headwater.analysis.lateness import find_lateness
 from headwater.analysis.reads import read_times
 from headwater.analysis.roots import each_upstream
 from headwater.analysis.states import DESCRIBED, Judgement, NodeFacts, streak_start
+from headwater.model.build import WRITTEN
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
@@ -24,7 +26,8 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
-from headwater.observatory.missed import BUILT
+from headwater.observatory.missed import BUILT, LOOKED_BACK
+from headwater.store.build_queries import find_main_jobs, list_newest
 
 _MOST_JOBS = 8
 SEEN_THROUGH = frozenset({NodeState.HEALTHY, NodeState.UNKNOWN, NodeState.WARNED, NodeState.ANOMALOUS})
@@ -56,7 +59,7 @@ def look_upstream(inquiry: Inquiry, facts: NodeFacts, judgement: Judgement) -> W
     stopped = [test for test in tests if set(graph.parents[test]) <= set(upstream)]
     latest = read_latest(inquiry.tx, graph, [*upstream, *stopped], inquiry.now)
     read_at = _read_times(inquiry, facts, latest)
-    bad = _each_reached(inquiry, latest, read_at)
+    bad = [found for found in _each_reached(inquiry, latest, read_at) if not _is_unheard(inquiry, facts, found)]
     roots = [found for found in bad if not _has_bad_above(found, bad, inquiry)]
     if not roots:
         return _look_at_jobs(inquiry, facts, judgement, upstream, latest, read_at)
@@ -75,19 +78,15 @@ def late_jobs(
     own_job: int | None,
     until: Mapping[str, datetime],
 ) -> list[tuple[Judgement, list[Cause]]]:
-    """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why."""
-    nearest: dict[int, str] = {}
-    for unique_id in upstream:
-        outcome = latest.get(unique_id)
-        if outcome is None or not is_stored(inquiry.graph.nodes[unique_id]):
-            continue
-        if outcome.job_id is not None and outcome.job_id != own_job:
-            nearest.setdefault(outcome.job_id, unique_id)
+    """Find the jobs that build nodes upstream, other than one's own, that were late already at a time, and why.
+
+    A node waits for the job that builds it most often, whichever built it last.
+    """
     found = []
-    for job_id, unique_id in list(nearest.items())[:_MOST_JOBS]:
+    for unique_id in list(_nearest_by_job(inquiry, upstream, latest, own_job).values())[:_MOST_JOBS]:
         outcomes = read_history(inquiry.tx, inquiry.graph, unique_id, inquiry.now)
         job = read_job(inquiry.tx, inquiry.graph.scope.account_key, outcomes, inquiry.now)
-        if job is None or job.job_id != job_id or not outcomes:
+        if job is None or job.job_id == own_job or not outcomes:
             continue
         late = find_lateness(job, outcomes[0].at, inquiry.now)
         read_at = until.get(unique_id)
@@ -97,6 +96,21 @@ def late_jobs(
         said = f"{job.name} builds {short_name(unique_id)} upstream. {late.reason}"
         found.append((judgement, lead(said, explain_late(inquiry, unique_id, job, judgement))))
     return found
+
+
+def _nearest_by_job(
+    inquiry: Inquiry, upstream: Sequence[str], latest: dict[str, Outcome], own_job: int | None
+) -> dict[int, str]:
+    """Give for each job other than one's own the nearest of the tables upstream that it builds most often."""
+    graph, now = inquiry.graph, inquiry.now
+    stored = {name: graph.nodes[name].node_key for name in upstream if name in latest and is_stored(graph.nodes[name])}
+    main = find_main_jobs(inquiry.tx, graph.scope.account_key, stored.values(), now - LOOKED_BACK, now)
+    nearest: dict[int, str] = {}
+    for unique_id, node_key in stored.items():
+        job_id = main.get(node_key, latest[unique_id].job_id)
+        if job_id is not None and job_id != own_job:
+            nearest.setdefault(job_id, unique_id)
+    return nearest
 
 
 def _look_at_jobs(
@@ -150,6 +164,13 @@ def _each_reached(inquiry: Inquiry, latest: dict[str, Outcome], read_at: Mapping
         if since <= read_at.get(outcome.unique_id, inquiry.now):
             found.append(_Upstream(outcome, since))
     return sorted(found, key=lambda one: (one.since, one.outcome.unique_id))
+
+
+def _is_unheard(inquiry: Inquiry, facts: NodeFacts, found: _Upstream) -> bool:
+    """Whether it is a test that the warehouse kept from speaking, which is nothing to tables made from its."""
+    is_test = inquiry.graph.nodes[found.outcome.unique_id].resource_type in TESTS
+    is_table = facts.resource_type not in DESCRIBED
+    return is_test and is_table and classify_failure(found.outcome.message).is_warehouse_trouble
 
 
 def _does_no_harm(inquiry: Inquiry, outcome: Outcome) -> bool:
@@ -214,9 +235,12 @@ def _worsen(judgement: Judgement, bad: Sequence[_Upstream]) -> Judgement:
 
 
 def look_across(
-    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, ask: Callable[[NodeAddress], Verdict]
+    inquiry: Inquiry, facts: NodeFacts, judgement: Judgement, ask: Callable[[NodeAddress, datetime], Verdict]
 ) -> Worse | None:
-    """Ask the projects that own what this node is made from and its own project only imports."""
+    """Ask the projects that own what this node is made from and its own project only imports.
+
+    What was built again since this node read it is asked as it was then: what is in it now is not what was read.
+    """
     estate, held = inquiry.estate, inquiry.estate.held[inquiry.graph.scope]
     upstream = list(each_upstream(facts.unique_id, inquiry.graph.parents))
     read_at = times_of(inquiry, facts)
@@ -224,10 +248,21 @@ def look_across(
         owner = estate.stands_for.get(held.address(other))
         if owner is None or estate.row(owner) is None:
             continue
-        found = ask(owner)
-        if not found.is_passed_on or (found.since and found.since > read_at.get(other, inquiry.now)):
+        when = read_at.get(other, inquiry.now)
+        found = ask(owner, inquiry.now)
+        if found.is_passed_on and _is_rebuilt(inquiry, owner, when):
+            found = ask(owner, when)
+        if not found.is_passed_on or (found.since and found.since > when):
             continue
         reason = f"It was built from {short_name(other)} of another project, which is {found.state}."
         worse = replace(judgement, state=NodeState.STALE, reason=reason, since=found.since)
         return Worse(worse, found.causes, through=found)
     return None
+
+
+def _is_rebuilt(inquiry: Inquiry, owner: NodeAddress, since: datetime) -> bool:
+    row = inquiry.estate.row(owner)
+    if row is None or not is_stored(row):
+        return False
+    built = list_newest(inquiry.tx, owner.account_key, [row.node_key], inquiry.now, statuses=WRITTEN)
+    return row.node_key in built and built[row.node_key].at > since

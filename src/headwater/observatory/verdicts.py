@@ -7,11 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from headwater.analysis.states import DESCRIBED
 from headwater.model.account import Job
-from headwater.model.consequence import Consequences, Origin, Suffering
+from headwater.model.consequence import Consequences
 from headwater.model.node import short_name
-from headwater.model.verdict import NodeState, Verdict
+from headwater.model.verdict import Verdict
 from headwater.observatory.cause_reports import (
     CauseSummary,
     PathStep,
@@ -39,18 +38,9 @@ from headwater.observatory.lineage import scope_of
 from headwater.observatory.node_reports import ExposureSummary, ImpactReport, NodePlace, OwnerSummary
 from headwater.observatory.provenance import read_provenance, summarise_data_as_of
 from headwater.observatory.provenance_reports import DataAsOfSummary
+from headwater.observatory.reaching import begin_itself
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
 from headwater.store.inventory import list_account_jobs
-
-_SUFFERING = {
-    NodeState.FAILED: Suffering.FAILED,
-    NodeState.SKIPPED: Suffering.SKIPPED,
-    NodeState.TEST_FAILING: Suffering.TEST_FAILING,
-    NodeState.STALE: Suffering.BUILT_FROM_BAD_DATA,
-    NodeState.LATE: Suffering.NOT_REBUILT,
-    NodeState.MISSING: Suffering.STALE,
-}
-"""What a node suffers whose cause comes to light nowhere else; other states reach nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,18 +128,10 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
 
 def _read_consequences(tx: Connection, found: FoundNode, verdict: Verdict, now: datetime) -> Consequences:
     """Read what the likeliest cause of a bad state leads to; a node that is well makes nothing suffer."""
-    suffers = _SUFFERING.get(verdict.state)
-    if suffers is not None and found.row.resource_type in DESCRIBED:
-        suffers = Suffering.READS_BAD_DATA
     if not verdict.causes:
         return Consequences()
-    cause = verdict.causes[0]
-    itself = (
-        Origin(address=found.address, since=verdict.since or now, suffers=suffers, run_id=cause.run_id)
-        if suffers is not None
-        else None
-    )
-    return read_consequences(tx, found.estate, scope_of(found.address), cause, now, itself=itself)
+    itself = begin_itself(found.estate, found.address, verdict, now)
+    return read_consequences(tx, found.estate, scope_of(found.address), verdict.causes[0], now, itself=itself)
 
 
 def _summarise_consequences(

@@ -86,6 +86,22 @@ def list_catalog_history(tx: Connection, account_key: int, node_key: int) -> lis
     return [_row(row) for row in tx.execute(query.order_by(*order))]
 
 
+def list_catalog_shapes(
+    tx: Connection, account_key: int, node_keys: Iterable[int], until: datetime
+) -> dict[int, tuple[CatalogRow, ...]]:
+    """List by node key the shapes that relations had had up to a moment, the last seen first."""
+    found: dict[int, list[CatalogRow]] = {}
+    same = (nodes.c.account_key == catalog_tables.c.account_key) & (nodes.c.node_key == catalog_tables.c.node_key)
+    query = select(catalog_tables, nodes.c.unique_id).select_from(catalog_tables.join(nodes, same))
+    order = (catalog_tables.c.last_seen_at.desc(), catalog_tables.c.first_seen_at.desc())
+    for chunk in chunks(node_keys):
+        here = (catalog_tables.c.account_key == account_key) & catalog_tables.c.node_key.in_(chunk)
+        known = catalog_tables.c.first_seen_at <= until
+        for row in tx.execute(query.where(here, known).order_by(*order)):
+            found.setdefault(row.node_key, []).append(_row(row))
+    return {node_key: tuple(rows) for node_key, rows in found.items()}
+
+
 def _find_known(tx: Connection, account_key: int, node_keys: Iterable[int]) -> dict[tuple[int, bytes], tuple[Any, ...]]:
     columns = catalog_tables.c
     facts = (columns.first_seen_at, columns.last_seen_at, columns.row_count, columns.invocation_id)

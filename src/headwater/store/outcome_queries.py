@@ -66,18 +66,25 @@ def _read_newest(
 ) -> tuple[list[Outcome], list[int]]:
     """Read the newest results of nodes, and give the keys of those whose newest does not tell of the environment.
 
-    The newest of all is found in the index of nodes and times, with one step for each node.
+    The newest of all is found in the index of nodes and times, with one step for each node, before anything is joined:
+    SQLite else compares every result of a node with it.
     """
     other = results.alias()
-    newest = select(func.max(other.c.happened_at)).where(
+    last = select(func.max(other.c.happened_at)).where(
         other.c.account_key == account_key, other.c.node_key == nodes.c.node_key, other.c.happened_at <= until
     )
-    query = _select(results, account_key, nodes.c.node_key, tells_of_environment().label("is_told")).where(
-        nodes.c.account_key == account_key,
-        which,
-        results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
+    named = (nodes.c.account_key, nodes.c.node_key, nodes.c.unique_id)
+    found = select(*named, last.correlate(nodes).scalar_subquery().label("at"))
+    newest = found.where(nodes.c.account_key == account_key, which).cte("newest").prefix_with("MATERIALIZED")
+    same = and_(
+        newest.c.account_key == results.c.account_key,
+        newest.c.node_key == results.c.node_key,
+        newest.c.at == results.c.happened_at,
     )
-    rows = tx.execute(query).all()
+    told = tells_of_environment().label("is_told")
+    columns = (*_columns(results), newest.c.unique_id, newest.c.node_key, told)
+    query = select(*columns).select_from(in_runs(results).join(newest, same))
+    rows = tx.execute(query.where(results.c.account_key == account_key)).all()
     return [_outcome(row) for row in rows if row.is_told], [row.node_key for row in rows if not row.is_told]
 
 
@@ -116,7 +123,14 @@ def _history(results: Table, account_key: int, node_key: int, until: datetime, l
     return query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
 
 
-def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Select[Any]:
+def _select(results: Table, account_key: int) -> Select[Any]:
+    same = and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
+    query = select(*_columns(results), nodes.c.unique_id).select_from(in_runs(results).join(nodes, same))
+    return query.where(results.c.account_key == account_key)
+
+
+def _columns(results: Table) -> tuple[ColumnElement[Any], ...]:
+    """Give what is read of a result, for an execution and a freshness check alike."""
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
         for name in (
@@ -130,12 +144,7 @@ def _select(results: Table, account_key: int, *more: ColumnElement[Any]) -> Sele
             "compiled_hash",
         )
     ]
-    joined = in_runs(results).join(
-        nodes, and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
-    )
-    columns = (nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key)
-    query = select(*told, *columns, runs.c.job_id, *more).select_from(joined)
-    return query.where(results.c.account_key == account_key)
+    return (*told, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key, runs.c.job_id)
 
 
 def in_runs(results: FromClause) -> FromClause:

@@ -12,6 +12,7 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind
 
+_MOST_SOURCES = 3
 _FLAKY_FLIPS = 3
 _FLAKY_WINDOW = 20
 
@@ -26,7 +27,8 @@ def data_change(failure: Failure) -> Iterable[Cause]:
     rows = f" {failure.outcome.failures:,} rows fail now{_before(failure)}." if failure.outcome.failures else ""
     good = f" It was last good on {failure.good.at:%Y-%m-%d %H:%M} UTC." if failure.good else ""
     said = f"The data below {short_name(failure.subject)} are other than they were.{rows}{good}"
-    yield failure.cause(CauseKind.DATA_CHANGED, _whose_data(failure), 0.64, said)
+    for place, subject in enumerate(_whose_data(failure)[:_MOST_SOURCES]):
+        yield failure.cause(CauseKind.DATA_CHANGED, subject, 0.64 - place / 50, said)
 
 
 def numbers_upstream(failure: Failure) -> Iterable[Cause]:
@@ -37,13 +39,19 @@ def numbers_upstream(failure: Failure) -> Iterable[Cause]:
         yield failure.cause(CauseKind.DATA_CHANGED, unique_id, 0.74, said)
 
 
-def _whose_data(failure: Failure) -> str:
-    """Give the one source they can come from, that with the column or the nearest; else what is tested."""
+def _whose_data(failure: Failure) -> list[str]:
+    """Give the sources they may come from, the likeliest first: by the columns that are in doubt; else what is read.
+
+    A test says which column it looks at, so that who has one of that name goes first; a query that could not work with
+    a value is followed by the names in code.
+    """
     sources = sources_of(failure.upstream)
     having = [source for source in sources if failure.columns.get(source)]
     if len(sources) == 1 or having:
-        return (having or sources)[0]
-    return failure.direct[0] if failure.direct else failure.subject
+        return (having or sources)[:1]
+    if failure.traced:
+        return list(failure.traced)
+    return [failure.direct[0] if failure.direct else failure.subject]
 
 
 def _before(failure: Failure) -> str:

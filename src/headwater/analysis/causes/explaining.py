@@ -13,7 +13,13 @@ from headwater.analysis.causes.changed import (
 )
 from headwater.analysis.causes.data import data_change, is_flaky, numbers_upstream, stale_sources, upstream_tests
 from headwater.analysis.causes.failure import Failure
-from headwater.analysis.causes.relations import breaching_source, contract, missing_column, missing_relation
+from headwater.analysis.causes.relations import (
+    breaching_source,
+    changed_source,
+    contract,
+    missing_column,
+    missing_relation,
+)
 from headwater.analysis.causes.warehouse import concurrent_runs, own_doing, same_message, trouble
 from headwater.analysis.failures import FailureKind, first_line
 from headwater.model.node import short_name
@@ -22,8 +28,8 @@ from headwater.model.verdict import Cause, CauseKind
 Rule = Callable[[Failure], Iterable[Cause]]
 _CHANGED: tuple[Rule, ...] = (own_change, macro_change, variable_change, upstream_change)
 _BUILT: tuple[Rule, ...] = (
-    *_CHANGED, missing_variable, contract, breaching_source, missing_relation, missing_column, data_change,
-    concurrent_runs, same_message,
+    *_CHANGED, missing_variable, contract, breaching_source, changed_source, missing_relation, missing_column,
+    data_change, concurrent_runs, same_message,
 )  # fmt: skip
 _TESTED: tuple[Rule, ...] = (*_CHANGED, upstream_tests, stale_sources, data_change)
 _TROUBLED: tuple[Rule, ...] = (concurrent_runs, trouble)

@@ -51,6 +51,15 @@ class VariableChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnChange:
+    """A column, in lower case, that a table's catalog holds with another type than before; None where it is gone."""
+
+    name: str
+    before: str
+    after: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A failure and what it is explained by.
 
@@ -61,7 +70,9 @@ class Failure:
     `overlapping` are executions of the same table by other runs at the same time; `rendered` names the variables in
     the code of nodes that compile to something else though their code is the same; `numbers` says of nodes upstream
     how their last build differs from those before; `tables` gives the names of tables upstream, in lower case;
-    `ephemeral` are the models upstream that have no table; `column` is the one a test looks at.
+    `ephemeral` are the models upstream that have no table; `column` is the one a test looks at; `traced` are the
+    columns of sources that the values come from which a query could not work with or a test refused, by the names in
+    code, the likeliest source first; `retyped` what of the sources upstream dbt's catalogs hold to have changed.
     """
 
     outcome: Outcome
@@ -81,6 +92,8 @@ class Failure:
     tables: Mapping[str, str] = field(default_factory=dict)
     ephemeral: frozenset[str] = frozenset()
     column: str | None = None
+    traced: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    retyped: Mapping[str, Sequence[ColumnChange]] = field(default_factory=dict)
 
     @property
     def kind(self) -> FailureKind:

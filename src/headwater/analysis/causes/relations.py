@@ -34,6 +34,22 @@ def breaching_source(failure: Failure) -> Iterable[Cause]:
         yield failure.cause(CauseKind.COLUMNS_CHANGED, source, 0.9 if len(having) == 1 else 0.8, said)
 
 
+def changed_source(failure: Failure) -> Iterable[Cause]:
+    """By dbt's catalogs a source lost a column or has another type in it; sure where the failure is about that column.
+
+    A column is what it is about that the message names, or whose values it could not work with.
+    """
+    for source, changes in failure.retyped.items():
+        about = failure.named | failure.traced.get(source, frozenset()) | failure.columns.get(source, frozenset())
+        told = [change for change in changes if change.name in about]
+        named = ", ".join(
+            f"{change.name} was {change.before} and is {change.after or 'gone'}"
+            for change in (told or changes)[:_NAMED]
+        )
+        said = f"By dbt's catalogs {named} in the source {short_name(source)}."
+        yield failure.cause(CauseKind.COLUMNS_CHANGED, source, 0.94 if told else 0.66, said)
+
+
 def missing_relation(failure: Failure) -> Iterable[Cause]:
     """A table is not there though nobody changed the code."""
     if failure.kind is not FailureKind.MISSING_RELATION:
