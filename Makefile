@@ -7,7 +7,7 @@ export UV_PROJECT_ENVIRONMENT ?= .venv
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways causality clients check bench record system
+.PHONY: help setup demo test airflow airflow-figures lint types contracts docs wheel ways causality clients check bench screenshots record system
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -65,6 +65,9 @@ bench: setup ## ratios against named peers, in one run
 	$(RUN) python bench/ingest.py
 	$(RUN) python bench/lineage.py
 	$(RUN) python bench/verdicts.py
+
+screenshots: setup system ## pictures of every page in light, dark and narrow, to docs/images
+	$(UV) run --quiet --with pillow==12.0.0 python docs/screenshots.py
 
 record: ## run the demo projects with real dbt and record their artifacts into the package
 	$(UV) run --no-project --python 3.11 --with-requirements demo/requirements.txt python demo/record.py

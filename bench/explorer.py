@@ -23,7 +23,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests")]
@@ -66,6 +66,10 @@ PAN = """async () => {
 }"""
 
 
+FETCHED = "performance.getEntriesByType('resource').map((one) => [one.name, one.encodedBodySize])"
+"""What the page loaded, each with the bytes of its body as sent."""
+
+
 @contextmanager
 def stored(manifest: dict[str, Any], results: bytes) -> Iterator[Observatory]:
     """Give an observatory that holds one run of the project."""
@@ -93,8 +97,6 @@ def measure_ours(browser: Browser, observatory: Observatory) -> dict[str, Any]:
         window = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
         window.goto(f"{url}/login#{create_login_link(observatory).reveal()}")
         window.wait_for_url(f"{url}/")
-        finished: list[Request] = []
-        window.on("requestfinished", lambda request: finished.append(request))  # noqa: PLW0108 - it is marked by playwright
         drawn = [click(window, f"{url}/lineage?collapse=none") for _ in range(ROUNDS + 1)]
         figures["drawn first, ms"], figures["drawn again, ms"] = drawn[0], statistics.median(drawn[1:])
         figures["drawn as folders, ms"] = click(window, f"{url}/lineage")
@@ -104,12 +106,10 @@ def measure_ours(browser: Browser, observatory: Observatory) -> dict[str, Any]:
         figures["frame, ms"] = round(statistics.median(frames), 1)
         figures["slowest of twenty frames, ms"] = round(statistics.quantiles(frames, n=20)[-1], 1)
         figures["elements"] = window.evaluate("document.querySelectorAll('#stage *').length")
-        sizes = {request.url: request.sizes()["responseBodySize"] for request in finished}
-        data = {name: size for name, size in sizes.items() if "/api/" in name}
-        figures["data, kB"] = round(max(data.values()) / 1000)
-        served = [
-            window.request.get(name).body() for name in sizes if "/static/" in name or "/lineage?collapse" in name
-        ]
+        fetched = window.evaluate(FETCHED)
+        figures["data, kB"] = round(sum(size for name, size in fetched if "/api/v1/lineage" in name) / 1000)
+        served = [window.request.get(name).body() for name, _ in fetched if "/static/" in name]
+        served.append(window.request.get(f"{url}/lineage?collapse=none").body())
         figures["page, kB compressed"] = round(sum(len(gzip.compress(body)) for body in served) / 1000, 1)
     return figures
 

@@ -141,6 +141,15 @@ def test_a_page_brings_itself_up_to_date(serve_door, opened):
         assert window.locator("#bars-table").get_attribute("open") is not None
 
 
+def test_a_time_says_when_it_was_on_the_viewers_clock(site, opened):
+    """The text is how long ago; the title has the time in the viewer's zone and in UTC."""
+    window = opened(site, timezone_id="Asia/Kolkata")
+    time = window.locator("[aria-labelledby=accounts] tbody time").first
+
+    assert re.fullmatch(r"\d+ (d|h|min|s) ago", time.inner_text())
+    assert time.get_attribute("title") == "20 Nov 2026, 17:27:31 GMT+5:30, 2026-11-20 11:57:31 UTC"
+
+
 def test_data_that_is_old_is_said_to_be_old(site, opened):
     """An account that was not read for long is named with the time its data is from; one that was read is not."""
     window = opened(site)

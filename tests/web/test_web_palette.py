@@ -68,7 +68,7 @@ def test_pages_are_found_by_who_may_see_them(site, tokens):
     assert pages("admin", "us") == ["Users"]
     assert pages("viewer", "cata") == ["Catalog"]
     kinds = [one["kind"] for one in site.ask("/api/v1/search?text=12", token=tokens["viewer"]).json["found"]]
-    assert kinds == ["run", "node", "node", "job"]
+    assert kinds == ["run", "model", "model", "job"]
 
 
 @pytest.mark.parametrize("key", ["Control+k", "Meta+k"])

@@ -38,7 +38,10 @@ _PAGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One thing to go to: what it is, what it is called, where it stands, and the address of its page."""
+    """One thing to go to: what it is, what it is called, where it stands, and the address of its page.
+
+    `kind` is page, run, job, incident, or the resource type of a node.
+    """
 
     kind: str
     name: str
@@ -83,15 +86,9 @@ def _list_found(report: SearchReport) -> Iterator[Found]:
             address=f"/runs/{quote(run.account, safe='')}/{run.run_id}",
         )
     for node in report.nodes:
-        kind, place = node.resource_type.replace("_", " "), node.project_name or node.account
-        said = f"{kind} · {place} · {node.environment_name or node.account}"
+        said = f"{node.project_name or node.account} · {node.environment_name or node.account}"
         address = node_link(node.unique_id, node.account, node.project_id, node.environment_id)
-        yield Found(
-            kind="node",
-            name=node.name,
-            detail=said,
-            address=address,
-        )
+        yield Found(kind=node.resource_type.replace("_", " "), name=node.name, detail=said, address=address)
     for job in report.jobs:
         said = " · ".join(
             part for part in (job.project_name, job.account_name, "deleted" if job.job.is_deleted else None) if part

@@ -39,6 +39,7 @@ function show(text) {
     return item;
   }));
   said.textContent = found.length ? "↑ ↓ choose, Enter opens, Esc closes" : "Nothing is called so.";
+  said.classList.toggle("is-keys", found.length > 0);
   mark(0);
 }
 
@@ -83,6 +84,7 @@ input.addEventListener("keydown", (event) => {
 });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 dialog.addEventListener("close", () => { clearTimeout(timer); asking?.abort(); isWanted = false; });
+if (opener && /Mac|iPhone|iPad/.test(navigator.platform)) opener.querySelector("kbd").textContent = "⌘K";
 opener?.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();

@@ -15,8 +15,23 @@ function saySpan(seconds) {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+// The absolute time as the viewer's clock shows it, with its zone; UTC beside it where that is another.
+const local = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+const isUtc = new Date().getTimezoneOffset() === 0;
+
+function placeInZone(root) {
+  if (isUtc) return;
+  for (const element of root.querySelectorAll("time[datetime][title]:not([data-zoned])")) {
+    const time = new Date(element.dateTime), name = zone.formatToParts(time).find((part) => part.type === "timeZoneName").value;
+    element.title = `${local.format(time)} ${name}, ${element.title}`;
+    element.dataset.zoned = "";
+  }
+}
+
 export function sayTimes(root = document) {
   const now = Date.now();
+  placeInZone(root);
   for (const element of root.querySelectorAll("time[datetime]:not([data-exact])")) {
     const seconds = (now - Date.parse(element.dateTime)) / 1000;
     element.textContent = "since" in element.dataset ? saySpan(seconds) : sayAge(seconds);
@@ -24,4 +39,4 @@ export function sayTimes(root = document) {
 }
 
 sayTimes();
-setInterval(sayTimes, 1000);
+setInterval(() => sayTimes(), 1000);
