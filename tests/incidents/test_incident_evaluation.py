@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ class Told:
         self.before()
         return self.findings if late or not self.only_late else ()
 
-    def check(self, _tx: Connection, _incident: Incident, now: datetime) -> Standing:
+    def check(self, _tx: Connection, _incident: Incident, _held_up: Collection[NodeAddress], now: datetime) -> Standing:
         return Standing(gone_at=now, remaining=self.remaining)
 
 

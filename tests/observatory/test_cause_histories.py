@@ -613,3 +613,33 @@ def test_what_was_built_from_refused_data_is_waited_for_after_they_are_mended(hi
     assert waiting.gone_at is not None
     assert [one.unique_id for one in left] == [ORDERS]
     assert get_incident(history.observatory, waiting.id).incident.state == "resolved"
+
+
+def test_what_another_fault_holds_up_is_waited_for_there(history: History) -> None:
+    """The orders were late and came again; the ledger, made from the old ones, and its board wait for another fault."""
+    board = Node(unique_id="exposure.finance.board", resource_type="exposure", name="board", parents=(LEDGER,))
+    shop_manifest = history.manifest(*shop())
+    imported = Node(unique_id=IMPORTED, resource_type="model", name="fct_orders", package_name="shop", access="public")
+    finance = history.manifest(imported, table(LEDGER, "select 1", IMPORTED), board, project="finance")
+    history.run(1, 15, shop_manifest, {STAGED: "success"})
+    for number, hours in enumerate((14, 13, 12), 2):
+        history.run(number, hours, shop_manifest, {ORDERS: "success"}, job=2)
+        history.run(number + 10, hours - 0.5, finance, {LEDGER: "success"}, job=7, project="finance")
+    history.run(5, 11, shop_manifest, {}, job=2, status="cancelled")
+    history.run(15, 10.5, finance, {LEDGER: "success"}, job=7, project="finance")
+    evaluate_stored(history.observatory)
+    (late,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+    reached = {one.unique_id for one in get_incident(history.observatory, late.id).affected}
+    history.run(6, 10, shop_manifest, {ORDERS: "success"}, job=2)
+    evaluate_stored(history.observatory)
+    waiting = {one.unique_id for one in get_incident(history.observatory, late.id).affected}
+    history.run(
+        16, 9.5, finance, {}, job=7, project="finance", status="error", steps=(failed_step("Env var required"),)
+    )
+    evaluate_stored(history.observatory)
+
+    assert reached == {ORDERS, LEDGER, board.unique_id}
+    assert waiting == {LEDGER, board.unique_id}
+    assert get_incident(history.observatory, late.id).incident.state == "resolved"
+    (other,) = list_incidents(history.observatory, IncidentQuestion()).incidents
+    assert {one.unique_id for one in get_incident(history.observatory, other.id).affected} >= {LEDGER}

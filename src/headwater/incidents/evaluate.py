@@ -6,7 +6,7 @@ written. Whoever read an older state than was evaluated meanwhile writes nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -56,8 +56,11 @@ class Judge(Protocol):
     def find(self, tx: Connection, scope: Scope, late: Sequence[JobFacts], now: datetime, /) -> tuple[Finding, ...]:
         """Find what is bad in an environment; `late` are its jobs that may not have come to their nodes."""
 
-    def check(self, tx: Connection, incident: Incident, now: datetime, /) -> Standing:
-        """Tell since when the cause of an incident is gone, and what it reached that is not rebuilt."""
+    def check(self, tx: Connection, incident: Incident, held_up: Collection[NodeAddress], now: datetime, /) -> Standing:
+        """Tell since when the cause of an incident is gone, and what it reached that is not rebuilt.
+
+        What is held up by another cause, that goes on, is waited for there.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,10 @@ def _evaluate(store: Store, account_key: int, judge: Judge) -> tuple[Incident, .
             scope: judge.find(tx, scope, [job.facts for job in late if job.scope == scope], now)
             for scope in _list_scopes(tx, account_key, before, touched, {job.scope for job in late}, now)
         }
-        judged = [_judge(tx, judge, scope, found, now) for scope, found in _bring_home(findings).items()]
+        held_up = {
+            address for found in findings.values() for one in found if not one.is_over for address in one.affected
+        }
+        judged = [_judge(tx, judge, scope, found, held_up, now) for scope, found in _bring_home(findings).items()]
         moments = (find_late_at(job.facts, job.told_at or now) for job in jobs)
         due_at = min((moment for moment in moments if moment is not None), default=None)
     return _write(store, account_key, judged, before, IncidentMark(revision=revision, evaluated_at=now, due_at=due_at))
@@ -132,14 +138,21 @@ def _bring_home(findings: Mapping[Scope, tuple[Finding, ...]]) -> dict[Scope, tu
     return {scope: tuple(homes[scope]) for scope in sorted(homes, key=_placed)}
 
 
-def _judge(tx: Connection, judge: Judge, scope: Scope, findings: tuple[Finding, ...], now: datetime) -> Judged:
+def _judge(
+    tx: Connection,
+    judge: Judge,
+    scope: Scope,
+    findings: tuple[Finding, ...],
+    held_up: Collection[NodeAddress],
+    now: datetime,
+) -> Judged:
     standing = [one for one in list_standing(tx, scope.account_key, now - REOPEN_WITHIN) if _scope(one) == scope]
     found = {found.key for found in group_findings(findings, standing)}
     gone = [incident for incident in standing if not incident.is_resolved and incident.key not in found]
     return Judged(
         scope=scope,
         findings=findings,
-        standings={incident.number: judge.check(tx, incident, now) for incident in gone},
+        standings={incident.number: judge.check(tx, incident, held_up, now) for incident in gone},
     )
 
 

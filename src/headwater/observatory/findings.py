@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -73,13 +73,13 @@ class VerdictJudge:
         failed = (_explain(scene, root, place) for place, root in enumerate(_list_roots(scene)))
         return (*failed, *(found for job in late if (found := _find_late(scene, job)) is not None))
 
-    def check(self, tx: Connection, incident: Incident, now: datetime) -> Standing:
+    def check(self, tx: Connection, incident: Incident, held_up: Collection[NodeAddress], now: datetime) -> Standing:
         """Tell since when the cause of an incident is gone, and what it reached that is not rebuilt."""
         scope = Scope(incident.account_key, incident.project_id, incident.environment_id)
         scene = self._open(tx, scope, now)
         if scene is None:
             return Standing(gone_at=now)
-        return find_remaining(tx, scene.estate, scene.graph, scene.held, incident, now)
+        return find_remaining(tx, scene.estate, scene.graph, incident, held_up, now)
 
     def _open(self, tx: Connection, scope: Scope, now: datetime) -> Scene | None:
         """Open an environment, once in a transaction."""

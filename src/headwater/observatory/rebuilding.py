@@ -5,7 +5,7 @@ That goes by what was really built: a table is rebuilt when it was built after a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from headwater.model.incident import Incident, Standing
 from headwater.model.lineage import NodeAddress
 from headwater.model.outcome import Outcome
 from headwater.observatory.evidence import TESTS, Graph
-from headwater.observatory.lineage import Estate, Held
+from headwater.observatory.lineage import Estate
 from headwater.observatory.origins import Fault
 from headwater.observatory.reaching import Reached, read_reach
 from headwater.store.outcome_queries import list_outcomes
@@ -25,12 +25,14 @@ _EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def find_remaining(
-    tx: Connection, estate: Estate, graph: Graph, held: Held, incident: Incident, now: datetime
+    tx: Connection, estate: Estate, graph: Graph, incident: Incident, held_up: Collection[NodeAddress], now: datetime
 ) -> Standing:
     """Tell since when what an incident began with is well, and which of the tables it reached are still as they were.
 
-    What another cause keeps from being built since, and what is in no manifest any more, is not waited for.
+    What another cause keeps from being built since (`held_up`, and what was last not built well), and what is in no
+    manifest any more, is not waited for.
     """
+    held = estate.held[graph.scope]
     mended = _list_mended(tx, graph, incident, now)
     until: dict[NodeAddress, datetime] = {}
     for root, moment in mended.items():
@@ -43,17 +45,25 @@ def find_remaining(
     )
     reached = read_reach(tx, estate, Fault(origins=origins), now)
     affected, _ = reached.trace(now)
-    remaining = frozenset(one.address for one in affected if one.address in incident.affected)
-    standing = frozenset(address for address in remaining if _is_waited_for(reached, address, now))
-    return Standing(gone_at=min(max(mended.values(), default=now), now), remaining=standing)
+    remaining = {one.address for one in affected if one.address in incident.affected}
+    gone_at = min(max(mended.values(), default=now), now)
+    return Standing(gone_at=gone_at, remaining=_list_waited_for(reached, remaining.difference(held_up), now))
 
 
-def _is_waited_for(reached: Reached, address: NodeAddress, now: datetime) -> bool:
-    """Whether something was last built well, or shows what there is in others."""
-    if address in reached.reach.views or address in reached.reach.described:
-        return True
-    last = reached.past.at(address, now)
-    return last is not None and last.is_good
+def _list_waited_for(reached: Reached, remaining: Collection[NodeAddress], now: datetime) -> frozenset[NodeAddress]:
+    """List the tables that were last built well, and what shows what there is in one of them."""
+    reach, waiting = reached.reach, set[NodeAddress]()
+    for address in (*reached.built, *reached.described):
+        if address not in remaining:
+            continue
+        if address in reach.views or address in reach.described:
+            is_waited_for = not waiting.isdisjoint(reach.parents[address])
+        else:
+            last = reached.past.at(address, now)
+            is_waited_for = last is not None and last.is_good
+        if is_waited_for:
+            waiting.add(address)
+    return frozenset(waiting)
 
 
 def _list_mended(tx: Connection, graph: Graph, incident: Incident, now: datetime) -> dict[str, datetime]:
