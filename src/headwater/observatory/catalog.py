@@ -8,10 +8,9 @@ from datetime import datetime
 
 from headwater.observatory.catalog_shelf import FACETS, count_facet, open_shelf, owners_of
 from headwater.observatory.environments import choose_places, list_asked_places
-from headwater.observatory.evidence import TESTS
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
-from headwater.observatory.lineage import CatalogEntry, Held, name_of
+from headwater.observatory.lineage import TESTS, CatalogEntry, Held, name_of
 from headwater.observatory.node_reports import CatalogNode, CatalogReport, NodePlace, NodeSummary
 from headwater.store.lineage_rows import LineageRow
 from headwater.store.writing import Scope

@@ -23,8 +23,8 @@ from headwater.analysis.roots import Parents, each_upstream
 from headwater.analysis.type_faults import find_in_doubt
 from headwater.model.node import CatalogTable, Node
 from headwater.model.outcome import Outcome
-from headwater.observatory.evidence import Graph, read_latest
-from headwater.observatory.lineage import Estate, Held
+from headwater.observatory.evidence import read_latest
+from headwater.observatory.lineage import Estate, Graph, Held
 from headwater.store.catalog import list_catalog_shapes
 from headwater.store.lineage import read_nodes
 from headwater.store.lineage_rows import LineageRow

@@ -14,8 +14,8 @@ from headwater.analysis.roots import Parents, each_upstream
 from headwater.analysis.states import streak_start
 from headwater.analysis.substance import Compared, find_substance, merge_differences
 from headwater.model.outcome import Outcome
-from headwater.observatory.evidence import Graph, graph_of, read_history, read_latest
-from headwater.observatory.lineage import Estate, Held, scope_of
+from headwater.observatory.evidence import read_history, read_latest
+from headwater.observatory.lineage import Estate, Graph, Held, scope_of
 from headwater.store.lineage import find_manifest_at, list_differences, list_lineage, read_nodes
 from headwater.store.manifests import list_macros
 from headwater.store.writing import Scope
@@ -118,7 +118,7 @@ def _add_project(
     spans: defaultdict[Span, set[str]], executed: dict[str, tuple[Outcome, Outcome]],
 ) -> dict[str, tuple[str, ...]]:  # fmt: skip
     """Add what another project built of what is imported from it, and give its part of the parents."""
-    graph = graph_of(there)
+    graph = there.graph
     listed = [unique_id, *(other for other in each_upstream(unique_id, graph.parents) if other in graph.nodes)]
     found = _read_executed(tx, graph, listed, *both)
     held = [find_manifest_at(tx, graph.scope, outcome.at) for outcome in both]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,44 +13,13 @@ from headwater.analysis.schedule import next_run_at
 from headwater.analysis.states import NodeFacts
 from headwater.model.node import Node
 from headwater.model.outcome import Outcome
-from headwater.observatory.lineage import Held
+from headwater.observatory.lineage import Graph
 from headwater.store.inventory import list_account_jobs
 from headwater.store.lineage import read_nodes
-from headwater.store.lineage_rows import LineageRow
 from headwater.store.outcome_queries import list_latest_outcomes, list_outcomes
 from headwater.store.run_queries import RunFilter, list_runs
-from headwater.store.writing import Scope
 
-TESTS = ("test", "unit_test")
 _RUNS_OF_JOB = 25
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Graph:
-    """The nodes of one environment by unique_id, their parents, the tests that read each, and what else reads it."""
-
-    scope: Scope
-    nodes: Mapping[str, LineageRow]
-    parents: Mapping[str, tuple[str, ...]]
-    readers: Mapping[str, tuple[str, ...]]
-    children: Mapping[str, tuple[str, ...]]
-
-
-def graph_of(held: Held) -> Graph:
-    """Give the graph that held in a place."""
-    readers: defaultdict[str, list[str]] = defaultdict(list)
-    children: defaultdict[str, list[str]] = defaultdict(list)
-    for row in held.rows.values():
-        reading = readers if row.resource_type in TESTS else children
-        for parent in row.parents:
-            reading[parent].append(row.unique_id)
-    return Graph(
-        scope=held.place.scope,
-        nodes=held.rows,
-        parents={unique_id: row.parents for unique_id, row in held.rows.items()},
-        readers={unique_id: tuple(tests) for unique_id, tests in readers.items()},
-        children={unique_id: tuple(names) for unique_id, names in children.items()},
-    )
 
 
 def read_facts(tx: Connection, graph: Graph, unique_id: str, now: datetime) -> NodeFacts:

@@ -17,9 +17,9 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
 from headwater.model.verdict import Cause, CauseKind, NodeState
-from headwater.observatory.evidence import Graph, read_history
+from headwater.observatory.evidence import read_history
 from headwater.observatory.failure_evidence import read_failure
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import Estate, Graph
 from headwater.store.outcome_queries import list_bad_outcomes, list_run_invocation_keys
 from headwater.store.run_queries import list_run_steps
 

@@ -13,10 +13,9 @@ from headwater.analysis.glance import WORST_FIRST, find_worst, glance
 from headwater.analysis.states import DESCRIBED
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import NodeState
-from headwater.observatory.evidence import TESTS
 from headwater.observatory.explorer import FoundLineage, LineageQuestion, find_lineage, name_key, open_view
 from headwater.observatory.holder import Observatory
-from headwater.observatory.lineage import Estate, LineageMemory, Numbered
+from headwater.observatory.lineage import TESTS, Estate, LineageMemory, Numbered
 from headwater.observatory.lineage_reports import Glance, LineageReport, LineageStates
 from headwater.store.accounts import read_revisions
 from headwater.store.lineage_rows import LineageRow

@@ -17,8 +17,8 @@ from headwater.model.node import Node
 from headwater.model.outcome import Outcome
 from headwater.observatory.column_evidence import read_columns, read_retyped, read_tested_column, read_traced
 from headwater.observatory.difference_evidence import Builds, read_builds, read_difference
-from headwater.observatory.evidence import TESTS, Graph, read_history, read_latest
-from headwater.observatory.lineage import Estate
+from headwater.observatory.evidence import read_history, read_latest
+from headwater.observatory.lineage import TESTS, Estate, Graph
 from headwater.store.lineage import read_nodes
 from headwater.store.outcome_queries import read_variables
 

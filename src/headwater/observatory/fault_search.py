@@ -11,8 +11,7 @@ from headwater.analysis.states import streak_start
 from headwater.model.lineage import NodeAddress
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause
-from headwater.observatory.evidence import TESTS, Graph, graph_of
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import TESTS, Estate, Graph
 from headwater.store.outcome_queries import list_bad_outcomes, list_outcomes, list_run_invocation_keys
 from headwater.store.writing import Scope
 
@@ -49,7 +48,7 @@ class Search:
     def graph(self, scope: Scope) -> Graph:
         """Give the graph of one place."""
         if scope not in self._graphs:
-            self._graphs[scope] = graph_of(self.estate.held[scope])
+            self._graphs[scope] = self.estate.held[scope].graph
         return self._graphs[scope]
 
     def in_run(self, outcome: Outcome) -> dict[str, Outcome]:

@@ -17,9 +17,9 @@ from headwater.model.lineage import NodeAddress
 from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Verdict
-from headwater.observatory.evidence import Graph, graph_of, read_latest
+from headwater.observatory.evidence import read_latest
 from headwater.observatory.judging import give_verdict
-from headwater.observatory.lineage import Estate, Held, LineageMemory, Moment, Shelf, open_estate
+from headwater.observatory.lineage import Estate, Graph, Held, LineageMemory, Moment, Shelf, open_estate
 from headwater.observatory.missed import list_due
 from headwater.observatory.reaching import begin_itself, find_affected_by, place_of_cause
 from headwater.observatory.rebuilding import find_remaining
@@ -95,7 +95,7 @@ class VerdictJudge:
         held = shelf.find(place) if place is not None else None
         if place is None or held is None:
             return None
-        graph = graph_of(held)
+        graph = held.graph
         return Scene(tx, open_estate(shelf, place), held, graph, read_latest(tx, graph, graph.nodes, now), now)
 
 

@@ -19,7 +19,7 @@ from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, CauseKind, NodeState, Step, Verdict
 from headwater.observatory.cause_reports import name_subject
 from headwater.observatory.doubts import is_renewed
-from headwater.observatory.evidence import TESTS, graph_of, read_facts, read_latest
+from headwater.observatory.evidence import read_facts, read_latest
 from headwater.observatory.explaining import (
     MOST_EVIDENCE,
     Inquiry,
@@ -30,7 +30,7 @@ from headwater.observatory.explaining import (
     explain_warning,
     read_bad,
 )
-from headwater.observatory.lineage import Estate, scope_of
+from headwater.observatory.lineage import TESTS, Estate, scope_of
 from headwater.observatory.reader_judging import look_at_readers
 from headwater.observatory.upstream_judging import SEEN_THROUGH, late_jobs, look_across, look_upstream
 from headwater.store.chain_queries import list_attempts
@@ -55,7 +55,7 @@ def give_verdict(
     held = estate.held.get(scope_of(address))
     if held is None or address.unique_id not in held.rows:
         raise NotKnown(f"{address.unique_id} is in no manifest of its environment that held then.")
-    inquiry = Inquiry(tx, estate, graph_of(held), now)
+    inquiry = Inquiry(tx, estate, held.graph, now)
     facts = read_facts(tx, inquiry.graph, address.unique_id, now)
     judgement = judge(facts, now)
     if judgement.state in SEEN_THROUGH and facts.resource_type not in TESTS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,8 @@ from headwater.store.manifests import get_manifest
 from headwater.store.rows import ManifestRow
 from headwater.store.writing import Scope
 
+TESTS = ("test", "unit_test")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
@@ -30,6 +33,17 @@ class Moment:
     at: datetime | None = None
     pinned: Mapping[Scope, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """The nodes of one environment by unique_id, their parents, the tests that read each, and what else reads it."""
+
+    scope: Scope
+    nodes: Mapping[str, LineageRow]
+    parents: Mapping[str, tuple[str, ...]]
+    readers: Mapping[str, tuple[str, ...]]
+    children: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class Held:
     manifest: ManifestRow
     rows: Mapping[str, LineageRow]
     imported: frozenset[str]
+    graph: Graph
 
     def address(self, unique_id: str) -> NodeAddress:
         """Give the address of one of its nodes."""
@@ -51,10 +66,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """The nodes of one manifest, and which of them are imported."""
+    """The nodes of one manifest, which of them are imported, and their graph."""
 
     rows: Mapping[str, LineageRow]
     imported: frozenset[str]
+    graph: Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +163,7 @@ class Shelf:
             return None
         manifest = get_manifest(self.tx, place.account_key, key)
         contents = _remember_contents(self.tx, self.memory, manifest)
-        return Held(place, manifest, contents.rows, contents.imported)
+        return Held(place, manifest, contents.rows, contents.imported, contents.graph)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +190,9 @@ class Estate:
 
 def read_parents(
     tx: Connection, memory: LineageMemory, account_key: int, manifest_key: int
-) -> dict[str, tuple[str, ...]]:
+) -> Mapping[str, tuple[str, ...]]:
     """Read the parents of each node of a manifest, by unique_id."""
-    rows = _remember_contents(tx, memory, get_manifest(tx, account_key, manifest_key)).rows
-    return {unique_id: row.parents for unique_id, row in rows.items()}
+    return _remember_contents(tx, memory, get_manifest(tx, account_key, manifest_key)).graph.parents
 
 
 def scope_of(address: NodeAddress) -> Scope:
@@ -262,7 +277,24 @@ def _remember_contents(tx: Connection, memory: LineageMemory, manifest: Manifest
 
 def _read_contents(tx: Connection, manifest: ManifestRow) -> _Contents:
     rows = {row.unique_id: row for row in list_lineage(tx, manifest.account_key, manifest.manifest_key)}
-    return _Contents(rows, _imported(tx, manifest, rows.values()))
+    scope = Scope(manifest.account_key, manifest.project_id, manifest.environment_id)
+    return _Contents(rows, _imported(tx, manifest, rows.values()), _graph_of(scope, rows))
+
+
+def _graph_of(scope: Scope, rows: Mapping[str, LineageRow]) -> Graph:
+    readers: defaultdict[str, list[str]] = defaultdict(list)
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows.values():
+        reading = readers if row.resource_type in TESTS else children
+        for parent in row.parents:
+            reading[parent].append(row.unique_id)
+    return Graph(
+        scope=scope,
+        nodes=rows,
+        parents={unique_id: row.parents for unique_id, row in rows.items()},
+        readers={unique_id: tuple(tests) for unique_id, tests in readers.items()},
+        children={unique_id: tuple(names) for unique_id, names in children.items()},
+    )
 
 
 def identify(manifest: ManifestRow) -> tuple[object, ...]:

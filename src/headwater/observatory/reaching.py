@@ -16,8 +16,7 @@ from headwater.analysis.states import DESCRIBED
 from headwater.model.consequence import Affected, Origin, Suffering
 from headwater.model.lineage import NodeAddress
 from headwater.model.verdict import Cause, NodeState, Verdict
-from headwater.observatory.evidence import TESTS
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import TESTS, Estate
 from headwater.observatory.missed import BUILT
 from headwater.observatory.origins import Fault, find_fault, keys_of
 from headwater.observatory.past import Past

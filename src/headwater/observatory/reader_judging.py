@@ -13,9 +13,10 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import CauseKind, NodeState
 from headwater.observatory.doubts import in_doubt_since, is_stored
-from headwater.observatory.evidence import Graph, graph_of, read_latest
+from headwater.observatory.evidence import read_latest
 from headwater.observatory.explaining import Inquiry, lead, read_bad
 from headwater.observatory.failure_evidence import read_failure
+from headwater.observatory.lineage import Graph
 from headwater.observatory.upstream_judging import Worse, times_of
 
 _MOST_READERS = 5
@@ -74,7 +75,7 @@ def _each_failing(inquiry: Inquiry, watched: Iterable[str]) -> Iterator[tuple[Gr
         known = {name for name in held.imported if estate.stands_for.get(held.address(name)) in owners}
         if not is_home and not known:
             continue
-        graph = inquiry.graph if is_home else graph_of(held)
+        graph = inquiry.graph if is_home else held.graph
         names = set(watched) if is_home else known
         children = _list_readers(graph, names)
         latest = read_latest(inquiry.tx, graph, sorted(children), inquiry.now)

@@ -14,8 +14,7 @@ from headwater.model.consequence import Origin, Suffering
 from headwater.model.incident import Incident, Standing
 from headwater.model.lineage import NodeAddress
 from headwater.model.outcome import Outcome
-from headwater.observatory.evidence import TESTS, Graph
-from headwater.observatory.lineage import Estate
+from headwater.observatory.lineage import TESTS, Estate, Graph
 from headwater.observatory.origins import Fault
 from headwater.observatory.reaching import Reached, read_reach
 from headwater.store.outcome_queries import list_outcomes

@@ -16,7 +16,6 @@ from headwater.model.node import short_name
 from headwater.model.run import Run, RunStatus
 from headwater.model.verdict import Cause, CauseKind, NodeState
 from headwater.observatory.cause_reports import RunCauseSummary, name_subject, say_cause
-from headwater.observatory.evidence import graph_of
 from headwater.observatory.failure_evidence import read_failure
 from headwater.observatory.holder import Observatory
 from headwater.observatory.lineage import Moment, Shelf, open_estate
@@ -50,7 +49,7 @@ def read_run_causes(observatory: Observatory, tx: Connection, detail: RunDetail)
     held = estate.held.get(scope) if estate is not None else None
     if estate is None or held is None:
         return tuple(_summarise(one) for one in group_causes(find_reaches(bad, {}), {}))
-    graph = graph_of(held)
+    graph = held.graph
     reaches = find_reaches(bad, graph.parents)
     explained = {
         reach.root.unique_id: explain(read_failure(tx, estate, graph, reach.root, bad, now))

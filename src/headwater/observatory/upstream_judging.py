@@ -17,7 +17,7 @@ from headwater.model.node import short_name
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import Cause, NodeState, Verdict
 from headwater.observatory.doubts import in_doubt_since, is_renewed, is_stored
-from headwater.observatory.evidence import TESTS, read_history, read_job, read_latest
+from headwater.observatory.evidence import read_history, read_job, read_latest
 from headwater.observatory.explaining import (
     MOST_ROOTS,
     Inquiry,
@@ -26,6 +26,7 @@ from headwater.observatory.explaining import (
     explain_source,
     lead,
 )
+from headwater.observatory.lineage import TESTS
 from headwater.observatory.missed import BUILT, LOOKED_BACK
 from headwater.store.build_queries import find_main_jobs, list_newest
 
