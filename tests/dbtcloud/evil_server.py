@@ -20,6 +20,8 @@ class EvilServer:
         self.behaviour = behaviour
         self.requests: list[bytes] = []
         self.connections = 0
+        self.done = threading.Semaphore(0)
+        """Released each time the behaviour has come to its end."""
         self.stopped = threading.Event()
         self.local = threading.local()
         """Holds the `request` that the behaviour of this thread is to answer."""
@@ -81,6 +83,7 @@ class EvilServer:
                     self.requests.append(request)
                     self.local.request = request
                     self.behaviour(connection, self)
+                    self.done.release()
         except OSError:
             connection.close()
 

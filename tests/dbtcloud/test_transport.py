@@ -100,6 +100,7 @@ def test_a_connection_that_was_closed_meanwhile_is_made_anew() -> None:
     with EvilServer(then_closes(answer(JSON))) as server, open_transport() as transport:
         for _ in range(3):
             assert transport.send(Request(url=server.origin + "/")).body == JSON
+            assert server.done.acquire(timeout=60)
     assert server.connections == 3
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from urllib.parse import urlsplit
@@ -31,6 +33,12 @@ BAD = "storefront/nightly/bad_data"
 
 def yes() -> bool:
     return True
+
+
+def run(play: Coroutine[None, None, None]) -> None:
+    """Run on an event loop of a thread's own: that of the tests may have one that a browser uses."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, play).result()
 
 
 async def read(stream, count: int) -> list[str]:
@@ -69,7 +77,7 @@ def test_one_task_looks_for_all_and_ends_with_the_last_stream():
         assert int((await read(again, 1))[0]) == ended_at + 1
         await again.aclose()
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_a_slow_reader_gets_the_newest_revision_alone():
@@ -86,7 +94,7 @@ def test_a_slow_reader_gets_the_newest_revision_alone():
         assert await read(slow, 1) == ["4"]
         await asyncio.gather(slow.aclose(), quick.aclose())
 
-    asyncio.run(play())
+    run(play())
 
 
 def test_streams_end_with_the_right_to_them_with_the_server_and_with_the_store():
@@ -113,7 +121,7 @@ def test_streams_end_with_the_right_to_them_with_the_server_and_with_the_store()
         assert await read(broken.stream(yes, asyncio.Event()), 1) == []
         assert not broken.is_looking
 
-    asyncio.run(play())
+    run(play())
 
 
 @pytest.fixture(scope="module")
