@@ -35,7 +35,7 @@ MOST_WAITING = 1_000
 
 _ANSWERED_AT_ONCE = 40
 _NOBODY = Secret("the secret of nobody, so that an unknown address takes as long as a wrong signature")
-_TEST_WAITS = 40
+_TEST_WAITS = 120
 _TEST_WAIT_SECONDS = 0.25
 
 
