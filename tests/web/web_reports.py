@@ -12,6 +12,7 @@ from headwater.observatory.following import AccountReport, FilterChoice, FilterT
 from headwater.observatory.job_reports import JobDay, JobMark, JobNode, JobReport, ScheduleReport
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
+from headwater.observatory.progress import BackfillProgress
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -19,7 +20,6 @@ from headwater.observatory.reports import (
     AmendmentSummary,
     ArtifactSummary,
     AttemptSummary,
-    BackfillProgress,
     ChainSummary,
     ExecutionSummary,
     FreshnessSummary,
@@ -79,7 +79,7 @@ ACCOUNTS = (
         runs_24h=12,
         failures_24h=0,
         hours=(0,) * 18 + (2, 3, 1, 0, 4, 2),
-        backfill=BackfillProgress(runs_done=430, runs_found=1290, seconds_left=95.0),
+        backfill=BackfillProgress(runs_done=430, runs_found=1290, seconds_left=95.0, share=1 / 3),
     ),
     make_account(
         "sandbox",

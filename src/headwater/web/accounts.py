@@ -57,11 +57,13 @@ class AccountForms:
 @get("/accounts/{account:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
 def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[Any]:
     """Show an account and what is followed of it; with forms for who may change it; `.json` for its document."""
+    revision = door_of(request).get_revision()
     report = door_of(request).get_account(account.removesuffix(".json"))
     if account.endswith(".json"):
         return Response(report, media_type=MediaType.JSON)
     saved = request.query_params.get("saved", "")
-    return _show(request, report, _fill(report), said=_SAID.get(saved, ""), undo=_UNDO.get(saved, ""))
+    said, undo = _SAID.get(saved, ""), _UNDO.get(saved, "")
+    return _show(request, report, _fill(report), revision=revision, said=said, undo=undo)
 
 
 @post(
@@ -210,11 +212,13 @@ def _show(
     report: AccountReport,
     forms: AccountForms,
     *,
+    revision: int | None = None,
     said: str = "",
     undo: str = "",
     status_code: int = 200,
 ) -> Response[str]:
     may_change = request.scope["user"].role.includes(Role.ADMIN) and bool(report.account.account_id)
+    live = {"revision": revision} if revision is not None else {}
     return page(
         request,
         "account.html",
@@ -225,6 +229,7 @@ def _show(
         may_change=may_change,
         may_sync=request.scope["user"].role.includes(Role.OPERATOR) and bool(report.account.token_hint),
         said=said,
+        **live,
         undo=f"/accounts/{quote(report.account.account, safe='')}/{undo}" if undo and may_change else "",
     )
 
