@@ -435,8 +435,17 @@ def make_jobs(days: int = 7) -> JobsReport:
         return JobSummary(**facts | changes)
 
     jobs = (
-        make(12, "nightly", last_status="error", success_share=0.81),
-        make(13, "hourly", cron="0 * * * *", last_status="running"),
+        make(
+            12,
+            "nightly",
+            last_status="error",
+            success_share=0.81,
+            is_slowing=True,
+            runs_due=7,
+            runs_missed=1,
+            pace="192 s where it was 150 s, the medians of its last 5 runs and of the 20 before: 28 % longer.",
+        ),
+        make(13, "hourly", cron="0 * * * *", last_status="running", runs_due=168, runs_missed=3, is_overdue=True),
         make(14, "pull requests", cron=None, last_status=None, last_run_at=None, runs=0, success_share=None, strip=()),
     )
     return JobsReport(jobs=jobs, days=days, as_of=NOW)
