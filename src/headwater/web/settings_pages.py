@@ -115,4 +115,6 @@ def show(request: Request[Any, Any, Any], template: str, *, status_code: int = 2
     """Show a page of the settings, with what was done where one comes from a form."""
     said = _SAID.get(request.query_params.get("saved", ""), "")
     context.setdefault("fault", "")
+    if request.method == "GET":  # what a form answers with may hold what is shown this once
+        context["revision"] = door_of(request).get_revision()
     return page(request, template, status_code=status_code, said=said, roles=tuple(Role), **context)

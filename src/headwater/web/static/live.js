@@ -11,7 +11,8 @@ let isBusy = false, broughtAt = Date.now(), wanted = Number(main.dataset.revisio
 function isTyping() {
   const fields = [...document.querySelectorAll("main form :is(input, textarea)")];
   const isChanged = (e) => e.value !== e.defaultValue || e.checked !== e.defaultChecked;
-  const isChosen = [...document.querySelectorAll("main form option")].some((e) => e.selected !== e.defaultSelected && e.closest("select").querySelector("[selected]"));
+  const firstOf = (e) => Math.max(0, [...e.options].findIndex((one) => one.defaultSelected));
+  const isChosen = [...document.querySelectorAll("main form select")].some((e) => e.selectedIndex !== firstOf(e));
   return Boolean(document.activeElement?.closest("main form")) || isChosen || fields.some(isChanged);
 }
 
