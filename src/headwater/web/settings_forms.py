@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response, post
 from litestar.concurrency import sync_to_thread
@@ -18,8 +19,10 @@ from headwater.web.door import door_of
 from headwater.web.forms import SIZE_LIMIT, actor_of, read_form
 from headwater.web.login import make_cookie
 from headwater.web.settings_pages import show_oneself, show_tokens, show_users
+from headwater.web.undo import Undo, remember
 
 _COOKIE_SECONDS = 7 * 86_400
+_OPPOSITES = {"disable": "enable", "enable": "disable"}
 _LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
 
 
@@ -108,10 +111,20 @@ def change_user(
             return show_users(request, invitation=_invite(request, name), name=name)
         if act not in acts:
             raise NotKnown(f"There is nothing to {act!r} about a user.", hint="Open the settings.")
+        undo = _find_undo(request, name, act)
         acts[act]()
     except WrongUse as error:
         return show_users(request, fault=str(error), status_code=404 if isinstance(error, NotKnown) else 400)
-    return Redirect(f"/settings/users?saved={act}", status_code=303)
+    return Redirect(f"/settings/users?saved={act}", status_code=303, cookies=[remember(request, undo)])
+
+
+def _find_undo(request: Request[Any, Any, Any], name: str, act: str) -> Undo:
+    """Find the act that takes one back, before it is done."""
+    here = f"/settings/users/{quote(name, safe='')}"
+    if act in _OPPOSITES:
+        return Undo(action=f"{here}/{_OPPOSITES[act]}")
+    roles = {user.name: user.role for user in door_of(request).people.list_users().users}
+    return Undo(action=f"{here}/role", fields=(("role", roles.get(name, "")),))
 
 
 @post(

@@ -12,6 +12,7 @@ from headwater.observatory.access import Role
 from headwater.web.door import door_of
 from headwater.web.guard import cookie_name
 from headwater.web.render import page
+from headwater.web.undo import recall
 
 _SAID = {
     "password": "The password is set. Wherever else you were logged in, you are not any more.",
@@ -19,8 +20,9 @@ _SAID = {
     "role": "The role is changed, and the user is logged out everywhere.",
     "disable": "The user is disabled and logged out everywhere.",
     "enable": "The user may come in again.",
-    "revoked": "The token is revoked. It lets nobody in from now on.",
+    "revoked": "The token is revoked for good: it lets nobody in. Where one is needed still, create another.",
 }
+_UNDONE = frozenset({"role", "disable", "enable"})
 _LONGEST_PAGE = 100
 
 
@@ -113,8 +115,10 @@ def show_tokens(
 
 def show(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **context: Any) -> Response[str]:
     """Show a page of the settings, with what was done where one comes from a form."""
-    said = _SAID.get(request.query_params.get("saved", ""), "")
+    saved = request.query_params.get("saved", "")
+    said = _SAID.get(saved, "")
     context.setdefault("fault", "")
     if request.method == "GET":  # what a form answers with may hold what is shown this once
         context["revision"] = door_of(request).get_revision()
-    return page(request, template, status_code=status_code, said=said, roles=tuple(Role), **context)
+    undo = recall(request, "/settings/users/") if saved in _UNDONE else None
+    return page(request, template, status_code=status_code, said=said, undo=undo, roles=tuple(Role), **context)
