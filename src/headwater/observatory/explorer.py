@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,6 +37,7 @@ from headwater.observatory.lineage import (
 )
 from headwater.observatory.lineage_reports import LineagePlace, LineageReport
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
+from headwater.store.accounts import list_accounts
 from headwater.store.lineage import read_paths
 from headwater.store.lineage_rows import PlaceRow
 from headwater.store.writing import Scope
@@ -49,6 +51,8 @@ LEVELS = 2
 _CROWD = 400
 """More things than this are drawn as folders where nothing is said."""
 _MOST_NAMED = 3
+_MOST_PREPARED = 3
+"""So many are remembered beside what is looked at."""
 _TESTS = frozenset({"test", "unit_test"})
 
 
@@ -110,6 +114,15 @@ def get_lineage(observatory: Observatory, asked: LineageQuestion) -> LineageRepo
         return open_view(tx, observatory.lineage, found, asked)[0]
 
 
+def prepare_lineage(observatory: Observatory) -> None:
+    """Draw the lineage of the first accounts as it is asked for at first, so that it is remembered when it is."""
+    with observatory.store.read() as tx:
+        accounts = list_accounts(tx)
+    for account in accounts[:_MOST_PREPARED]:
+        with suppress(NotKnown):
+            get_lineage(observatory, LineageQuestion(account=account.name))
+
+
 def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestion) -> FoundLineage:
     """Find the lineage that is meant.
 
@@ -128,7 +141,7 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
             sentence=focus.sentence,
             focus=focus,
             nodes=nodes,
-            shown=_list_shown(nodes, nodes.scopes, with_tests=asked.with_tests),
+            shown=_list_shown(observatory.lineage, focus.estate, nodes, nodes.scopes, with_tests=asked.with_tests),
         )
     places = list_asked_places(observatory, tx, asked.account)
     choices = choose_places(places, asked.project, asked.environment)
@@ -147,7 +160,7 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
         sentence=choices[0].sentence if len(choices) == 1 else _say_several([choice.place for choice in choices]),
         focus=None,
         nodes=nodes,
-        shown=_list_shown(nodes, wanted, with_tests=asked.with_tests),
+        shown=_list_shown(observatory.lineage, estate, nodes, wanted, with_tests=asked.with_tests),
     )
 
 
@@ -158,15 +171,21 @@ def _say_several(places: Sequence[PlaceRow]) -> str:
     return f"{', '.join(others)} and {last} are shown."
 
 
-def _list_shown(nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
+def _list_shown(
+    memory: LineageMemory, estate: Estate, nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool
+) -> bytes:
     wanted = frozenset(scopes)
-    are_wanted = [scope in wanted for scope in nodes.scopes]
-    return bytes(
-        [
-            row is not None and are_wanted[scope] and (with_tests or row.resource_type not in _TESTS)
-            for scope, row in zip(nodes.scope_numbers, nodes.rows, strict=True)
-        ]
-    )
+
+    def look() -> bytes:
+        are_wanted = [scope in wanted for scope in nodes.scopes]
+        return bytes(
+            [
+                row is not None and are_wanted[scope] and (with_tests or row.resource_type not in _TESTS)
+                for scope, row in zip(nodes.scope_numbers, nodes.rows, strict=True)
+            ]
+        )
+
+    return memory.shown.get((estate.identity, wanted, with_tests), look)
 
 
 def open_view(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Text, false, func, or_, select, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, false, func, or_, select, tuple_, type_coerce
 
 from headwater.model.node import Macro, Node, Relation
 from headwater.store.lineage_rows import LineageRow, ManifestUse, PlaceRow
@@ -55,9 +56,17 @@ _decode_told = msgspec.msgpack.Decoder(_Told).decode
 
 def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
     """List every project and environment of which a manifest is stored, by the names of account and project."""
+    asked = {} if account_keys is None else {"of_accounts": account_keys}
+    rows = tx.execute(_places(of_some=account_keys is not None), asked)
+    return [PlaceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+
+@cache
+def _places(*, of_some: bool) -> Select[Any]:
+    """Build the statement once: every question asks it, and building it takes longer than its answer."""
     columns = manifests.c
     place = (columns.account_key, columns.project_id, columns.environment_id)
-    where = [] if account_keys is None else [columns.account_key.in_(account_keys)]
+    where = [columns.account_key.in_(bindparam("of_accounts", expanding=True))] if of_some else []
     known = select(*place, func.max(columns.current_at).label("current_at")).where(*where).group_by(*place).subquery()
     same = known.c.account_key
     joined = (
@@ -75,11 +84,9 @@ def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> 
         environments.c.name.label("environment_name"),
         environments.c.deployment_type,
     ).select_from(joined)
-    order = (accounts.c.name, projects.c.name, known.c.project_id, environments.c.name, known.c.environment_id)
-    return [
-        PlaceRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-        for row in tx.execute(query.order_by(*order))
-    ]
+    return query.order_by(
+        accounts.c.name, projects.c.name, known.c.project_id, environments.c.name, known.c.environment_id
+    )
 
 
 def find_manifest_at(tx: Connection, scope: Scope, at: datetime | None = None) -> int | None:

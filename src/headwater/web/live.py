@@ -7,6 +7,7 @@ look at who still may listen.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,14 +54,21 @@ class Listener:
 class Broadcast:
     """What all open streams of one server hear; used from its event loop alone.
 
-    `look` gives the revision of what is stored; periods are seconds. A fault of the store ends the streams: browsers
-    come back, and are told by the answer they get then.
+    `look` gives the revision of what is stored; periods are seconds. `prepare` is called behind each new revision, to
+    work out what whoever listens may ask for next. A fault of the store ends the streams: browsers come back, and are
+    told by the answer they get then.
     """
 
     def __init__(
-        self, look: Callable[[], int], *, period: float = LOOK_PERIOD, check_period: float = CHECK_PERIOD
+        self,
+        look: Callable[[], int],
+        prepare: Callable[[], object] | None = None,
+        *,
+        period: float = LOOK_PERIOD,
+        check_period: float = CHECK_PERIOD,
     ) -> None:
-        self._look, self._period, self._check_period = look, period, check_period
+        self._look, self._prepare, self._period, self._check_period = look, prepare, period, check_period
+        self._preparing: asyncio.Task[None] | None = None
         self._listeners: set[Listener] = set()
         self._looking: asyncio.Task[None] | None = None
         self._revision: int | None = None
@@ -104,7 +112,10 @@ class Broadcast:
         check_at = clock() + self._check_period
         try:
             while self._listeners and not ending.is_set():
-                self._revision = revision = await sync_to_thread(self._look)
+                before, self._revision = self._revision, await sync_to_thread(self._look)
+                revision = self._revision
+                if revision != before and (self._preparing is None or self._preparing.done()):
+                    self._preparing = asyncio.create_task(self._prepare_pages())
                 if clock() >= check_at:
                     await sync_to_thread(_check, tuple(self._listeners))
                     check_at = clock() + self._check_period
@@ -119,6 +130,11 @@ class Broadcast:
             for listener in self._listeners:
                 listener.is_over = True
                 listener.news.set()
+
+    async def _prepare_pages(self) -> None:
+        if self._prepare is not None:
+            with suppress(HeadwaterError):  # who asks for the page is told
+                await sync_to_thread(self._prepare)
 
 
 @get("/api/v1/events", role=Role.VIEWER, sync_to_thread=False, media_type="text/event-stream")
