@@ -12,7 +12,7 @@ from headwater.errors import NotKnown, TooManyTries, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory import access, sessions, users
 from headwater.observatory.access import Role
-from headwater.observatory.audit import list_audit
+from headwater.observatory.audit import Actor, list_audit
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 PASSWORD = "correct horse battery"
@@ -134,6 +134,7 @@ def test_the_last_admin_stays(observatory):
     users.add_user(observatory, "ada", Role.ADMIN, Secret(PASSWORD))
     for change in (
         lambda: users.disable_user(observatory, "ada"),
+        lambda: users.remove_user(observatory, "ada"),
         lambda: users.set_role(observatory, "ada", Role.VIEWER),
     ):
         with pytest.raises(WrongUse, match="ada is the last admin"):
@@ -277,6 +278,48 @@ def test_users_are_changed_by_the_forms(site, observatory):
         assert (reply.status, sentence in reply.text) == (status, True)
     bob = next(user for user in users.list_users(observatory).users if user.name == "bob")
     assert (bob.role, bob.is_disabled) == ("operator", False)
+
+
+def test_a_removed_user_is_gone_at_once_and_its_name_lets_nobody_in(timed):
+    """Sessions and links end, the password lets in no more, and whoever gets the name next is none of it."""
+    users.add_user(timed, "ada", Role.ADMIN, Secret(PASSWORD))
+    users.add_user(timed, "bob", Role.ADMIN, Secret(PASSWORD))
+    session = users.log_in(timed, "bob", PASSWORD).reveal()
+    link = sessions.create_login_link(timed, "bob").reveal()
+    access.create_token(timed, "grafana", Role.VIEWER, by=Actor(name="bob"))
+    access.create_token(timed, "old", Role.VIEWER, by=Actor(name="bob"))
+    access.revoke_token(timed, "old")
+    removed = users.remove_user(timed, "BOB", by=Actor(name="ada", address="10.0.0.1"))
+    after = sessions.find_session(timed, session)
+    users.add_user(timed, "bob", Role.VIEWER)
+
+    assert (removed.name, removed.tokens, after) == ("bob", ("grafana",), None)
+    assert sessions.find_session(timed, session) is None
+    assert sessions.redeem_link(timed, link) is None
+    assert users.log_in(timed, "bob", PASSWORD) is None
+    assert [token.is_revoked for token in access.list_tokens(timed)] == [False, True]
+    noted = [(event.actor, event.detail) for event in list_audit(timed).events if event.action == "user removed"]
+    assert noted == [("ada", "admin")]
+    with pytest.raises(NotKnown):
+        users.remove_user(timed, "carl")
+
+
+def test_a_user_is_removed_by_the_form(site, observatory):
+    """The page says what stays; the last admin stays too, and whom nobody knows is not there."""
+    admin = log_in_as(observatory, Role.ADMIN)
+    bob = log_in_as(observatory, Role.VIEWER)
+    access.create_token(observatory, "grafana", Role.VIEWER, by=Actor(name="some-viewer"))
+    page = site.ask("/settings/users", session=admin).text
+    done = send(site, "/settings/users/some-viewer/remove", admin)
+
+    assert "created stay, for programs use them: grafana." in page
+    assert (done.status, done.headers["location"]) == (303, "/settings/users?saved=remove")
+    assert "The audit log keeps the name." in site.ask(done.headers["location"], session=admin).text
+    assert site.ask("/settings", session=bob).status == 303
+    assert "some-viewer" in site.ask("/settings/audit", session=admin).text
+    assert send(site, "/settings/users/some-viewer/remove", admin).status == 404
+    assert send(site, "/settings/users/some-admin/remove", admin).status == 400
+    assert [user.name for user in users.list_users(observatory).users] == ["some-admin"]
 
 
 def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):

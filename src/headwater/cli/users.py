@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from headwater.cli.opening import ask_password, opened
 from headwater.cli.printing import console, print_json, print_table, say_time
 from headwater.cli.serving import say_link
+from headwater.errors import WrongUse
 from headwater.observatory import users
 from headwater.observatory.access import Role
 from headwater.observatory.sessions import create_invitation
@@ -90,3 +92,17 @@ def enable(name: Name) -> None:
     with opened() as observatory:
         users.enable_user(observatory, name)
     console().print(f"{name} may come in again.")
+
+
+@app.command("remove")
+def remove(name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove a user, who is logged out everywhere. API tokens it created stay; the audit log keeps its name."""
+    if not yes and not sys.stdin.isatty():
+        raise WrongUse(f"There is no terminal to ask on whether to remove {name}.", hint="Say so with --yes.")
+    with opened() as observatory:
+        if not yes:
+            typer.confirm(f"Remove the user {name}?", abort=True)
+        removed = users.remove_user(observatory, name)
+    console().print(f"{removed.name} is removed.")
+    if removed.tokens:
+        console().print(f"API tokens it created still let in: {', '.join(removed.tokens)}.", markup=False)

@@ -176,5 +176,5 @@ def end_sessions(observatory: Observatory, *, by: Actor) -> None:
     """Log somebody out everywhere, here too."""
     now = observatory.store.now()
     with observatory.store.write() as tx:
-        kept.delete_access_of(tx, by.name)
+        people.delete_access_of(tx, by.name)
         note(observatory, tx, by, "logged out everywhere", by.name, now=now)

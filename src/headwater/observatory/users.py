@@ -38,7 +38,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSummary:
-    """A user; `signs_in_with` is `password`, the address of an OpenID provider, or `link` where there is neither."""
+    """A user; `signs_in_with` is `password`, the address of an OpenID provider, or `link` where there is neither.
+
+    `tokens` are the API tokens it created that still let in, by name.
+    """
 
     name: str
     role: str
@@ -47,6 +50,7 @@ class UserSummary:
     last_login_at: datetime | None
     sessions: int
     is_disabled: bool
+    tokens: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,7 @@ def set_role(observatory: Observatory, name: str, role: Role, *, by: Actor = COM
         if user.issuer is not None:
             raise WrongUse(f"The role of {user.name} comes from its groups.", hint=f"Change them at {user.issuer}.")
         people.change_user(tx, user.name, role=role)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
 
 
@@ -119,7 +123,7 @@ def disable_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LIN
     """Let a user in no more, from this moment; raises NotKnown, and WrongUse for the last admin."""
     with _changing(observatory, name) as (tx, user, now):
         people.change_user(tx, user.name, disabled_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "user disabled", user.name, now=now)
 
 
@@ -128,6 +132,23 @@ def enable_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE
     with _changing(observatory, name) as (tx, user, now):
         people.change_user(tx, user.name, disabled_at=None)
         note(observatory, tx, by, "user enabled", user.name, now=now)
+
+
+def remove_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> UserSummary:
+    """Remove a user, whose sessions and links end; gives what it was.
+
+    API tokens it created stay, since programs use them, and the audit log keeps its name. Whom an OpenID provider
+    vouches for is added anew when it comes again: disable it instead.
+
+    Raises:
+        NotKnown: there is no such user.
+        WrongUse: it is the last admin.
+    """
+    with _changing(observatory, name) as (tx, user, now):
+        removed = _summarise(tx, user, now)
+        people.delete_user(tx, user.name)
+        note(observatory, tx, by, "user removed", user.name, now=now, detail=user.role)
+    return removed
 
 
 def set_password(observatory: Observatory, name: str, password: Secret, *, by: Actor = COMMAND_LINE) -> None:
@@ -143,7 +164,7 @@ def set_password(observatory: Observatory, name: str, password: Secret, *, by: A
         if user.issuer is not None:
             raise WrongUse(f"{user.name} signs in at {user.issuer}.", hint="It has no password here.")
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "password set", user.name, now=now)
 
 
@@ -162,7 +183,7 @@ def change_password(observatory: Observatory, name: str, so_far: str, password: 
         raise WrongUse("The password so far is not right.")
     with _changing(observatory, name) as (tx, user, _):
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         session = begin_session(tx, user.name, now=now, proved_at=now, address=by.address)
         note(observatory, tx, by, "password set", user.name, now=now)
     return session
@@ -242,4 +263,5 @@ def _summarise(tx: Connection, user: User, now: datetime) -> UserSummary:
         last_login_at=user.last_login_at,
         sessions=kept.count_sessions(tx, user.name, now),
         is_disabled=user.disabled_at is not None,
+        tokens=tuple(kept.list_tokens_of(tx, user.name, now)),
     )

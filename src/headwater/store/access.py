@@ -61,6 +61,13 @@ def list_api_tokens(tx: Connection) -> list[ApiToken]:
     return [_token(row) for row in tx.execute(select(*_TOKEN).order_by(api_tokens.c.name))]
 
 
+def list_tokens_of(tx: Connection, creator: str, now: datetime) -> list[str]:
+    """List the names of the tokens that somebody created and that let in now."""
+    here = (api_tokens.c.created_by == clean_key(creator)) & api_tokens.c.revoked_at.is_(None)
+    found = select(api_tokens.c.name).where(here & _before(now, api_tokens.c.expires_at)).order_by(api_tokens.c.name)
+    return list(tx.execute(found).scalars())
+
+
 def revoke_api_token(tx: Connection, name: str, now: datetime) -> None:
     """Let a token in no more.
 
@@ -128,12 +135,6 @@ def note_session_use(tx: Connection, session_hash: bytes, now: datetime, expires
 def delete_session(tx: Connection, session_hash: bytes) -> None:
     """End a session."""
     tx.execute(delete(sessions).where(sessions.c.session_hash == session_hash))
-
-
-def delete_access_of(tx: Connection, user: str) -> None:
-    """End every session of a user, and let no link in that was made for it."""
-    tx.execute(delete(sessions).where(sessions.c.user_name == clean_key(user)))
-    tx.execute(delete(login_links).where(login_links.c.user_name == clean_key(user)))
 
 
 def count_sessions(tx: Connection, user: str, now: datetime) -> int:

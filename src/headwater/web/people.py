@@ -46,6 +46,7 @@ class People:
     change_password: Callable[..., Secret]
     disable_user: Callable[..., None]
     enable_user: Callable[..., None]
+    remove_user: Callable[..., UserSummary]
     list_tokens: Callable[[], tuple[TokenSummary, ...]]
     create_token: Callable[..., tuple[TokenSummary, Secret]]
     revoke_token: Callable[..., None]
@@ -75,6 +76,7 @@ def open_people(observatory: Observatory) -> People:
         change_password=partial(users.change_password, observatory),
         disable_user=partial(users.disable_user, observatory),
         enable_user=partial(users.enable_user, observatory),
+        remove_user=partial(users.remove_user, observatory),
         list_tokens=partial(access.list_tokens, observatory),
         create_token=partial(access.create_token, observatory),
         revoke_token=partial(access.revoke_token, observatory),

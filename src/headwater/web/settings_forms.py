@@ -96,12 +96,13 @@ def _add_user(request: Request[Any, Any, Any], fields: dict[str, str]) -> Respon
 def change_user(
     request: Request[Any, Any, Any], name: FromPath[str], act: FromPath[str], body: RawBody
 ) -> Response[Any]:
-    """Change a user's role, disable or enable it, or show a link that lets it in once."""
+    """Change a user's role, disable, enable or remove it, or show a link that lets it in once."""
     people, by, fields = door_of(request).people, actor_of(request), read_form(body)
     acts: dict[str, Callable[[], object]] = {
         "role": lambda: people.set_role(name, _read_role(fields), by=by),
         "disable": lambda: people.disable_user(name, by=by),
         "enable": lambda: people.enable_user(name, by=by),
+        "remove": lambda: people.remove_user(name, by=by),
     }
     try:
         if act == "link":

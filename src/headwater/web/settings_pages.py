@@ -19,6 +19,7 @@ _SAID = {
     "role": "The role is changed, and the user is logged out everywhere.",
     "disable": "The user is disabled and logged out everywhere.",
     "enable": "The user may come in again.",
+    "remove": "The user is removed and logged out everywhere. The audit log keeps the name.",
     "revoked": "The token is revoked. It lets nobody in from now on.",
 }
 _LONGEST_PAGE = 100
