@@ -340,7 +340,7 @@ def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     assert send(site, "/settings/tokens", admin, name="y", role="viewer", account_id="7").status == 400
     assert send(site, "/settings/tokens", admin, name="y", role="ingest", account_id="seven").status == 400
     assert send(site, "/settings/tokens", admin, name="one", role="ingest", account_id=" 12345 ").status == 200
-    assert [one.account_id for one in access.list_tokens(observatory)] == [None, 12345]
+    assert [one.accounts for one in access.list_tokens(observatory)] == [None, ("account 12345",)]
     assert "account 12345 only" in site.ask("/settings/tokens", session=admin).text
     assert send(site, "/settings/tokens/airflow%20prod/revoke", admin).status == 303
     assert access.find_token(observatory, secret) is None

@@ -20,6 +20,9 @@ app = typer.Typer(help="Who may log in to the web application.", no_args_is_help
 Name = Annotated[str, typer.Argument(help="The user's name; a mail address will do.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
+Accounts = Annotated[
+    list[str] | None, typer.Option("--account", help="An account that is seen; may be given again. Else every one.")
+]
 WhichRole = Annotated[Role, typer.Option(help="viewer sees, operator also acts, admin also administers.")]
 
 
@@ -27,13 +30,14 @@ WhichRole = Annotated[Role, typer.Option(help="viewer sees, operator also acts, 
 def add(
     name: Name,
     role: WhichRole = Role.VIEWER,
+    account: Accounts = None,
     password_stdin: FromStdin = False,
     invite: Annotated[bool, typer.Option("--invite", help="Print a link instead; it lets in once, for a day.")] = False,
 ) -> None:
     """Add a user: asks for a password without echo, or prints an invitation."""
     with opened() as observatory:
         password = None if invite else ask_password(from_stdin=password_stdin)
-        user = users.add_user(observatory, name, role, password)
+        user = users.add_user(observatory, name, role, password, accounts=account or None)
         console().print(f"{user.name} is added as {user.role}.")
         if invite:
             say_link(observatory, create_invitation(observatory, user.name), "Hand on, good once, for a day")
@@ -50,7 +54,7 @@ def list_(as_json: AsJson = False) -> None:
     rows = (
         (
             user.name,
-            user.role,
+            user.role if user.accounts is None else f"{user.role}, {', '.join(user.accounts)} only",
             "disabled" if user.is_disabled else user.signs_in_with,
             say_time(user.last_login_at) or "never",
             str(user.sessions),
@@ -59,7 +63,9 @@ def list_(as_json: AsJson = False) -> None:
         for user in report.users
     )
     columns = ("name", "role", "logs in with", "last login", "sessions", "added")
-    print_table(columns, rows, right=("sessions",), wraps=("name", "logs in with"), optional=("added", "sessions"))
+    print_table(
+        columns, rows, right=("sessions",), wraps=("name", "role", "logs in with"), optional=("added", "sessions")
+    )
 
 
 @app.command("set-password")
@@ -76,6 +82,20 @@ def set_role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, oper
     with opened() as observatory:
         users.set_role(observatory, name, role)
     console().print(f"{name} is {role} now.")
+
+
+@app.command("set-accounts")
+def set_accounts(
+    name: Name,
+    account: Annotated[list[str] | None, typer.Argument(help="The accounts that are seen, by name.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every account, also those that are connected later.")] = False,
+) -> None:
+    """Limit a user to some accounts, or to none with --all; it is logged out everywhere."""
+    if bool(account) is every:
+        raise WrongUse("Name the accounts that are seen, or say --all.")
+    with opened() as observatory:
+        users.set_accounts(observatory, name, account)
+    console().print(f"{name} sees {', '.join(account) if account else 'every account'} now.", markup=False)
 
 
 @app.command("disable")

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -45,6 +45,10 @@ class Observatory:
     lineage: LineageMemory = field(default_factory=LineageMemory)
     accepted: threading.Event = field(default_factory=threading.Event)
     stored: threading.Event = field(default_factory=threading.Event)
+
+    def limited_to(self, account_keys: frozenset[int]) -> Observatory:
+        """Give an observatory in whose store nothing is but these accounts; it remembers nothing of this one's."""
+        return replace(self, store=self.store.limited_to(account_keys), lineage=LineageMemory())
 
     def client(self, account: Account) -> Client:
         """Give a client for an account, on the budget that all processes share.

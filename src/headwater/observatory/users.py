@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from headwater.errors import TooManyTries, WrongUse
 from headwater.observatory.access import Role
 from headwater.observatory.audit import COMMAND_LINE, NOBODY, Actor, note
+from headwater.observatory.limits import name_limit, read_limit
 from headwater.observatory.passwords import hash_again, hash_password, is_outdated, is_password
 from headwater.observatory.sessions import begin_session
 from headwater.store import access as kept
 from headwater.store import users as people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
 
@@ -40,7 +41,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 class UserSummary:
     """A user; `signs_in_with` is `password`, the address of an OpenID provider, or `link` where there is neither.
 
-    `tokens` are the API tokens it created that still let in, by name.
+    `tokens` are the API tokens it created that still let in, by name; `accounts` those it sees alone, None for all.
     """
 
     name: str
@@ -51,6 +52,7 @@ class UserSummary:
     sessions: int
     is_disabled: bool
     tokens: tuple[str, ...]
+    accounts: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +87,20 @@ def list_users(observatory: Observatory) -> UsersReport:
 
 
 def add_user(
-    observatory: Observatory, name: str, role: Role, password: Secret | None = None, *, by: Actor = COMMAND_LINE
+    observatory: Observatory,
+    name: str,
+    role: Role,
+    password: Secret | None = None,
+    *,
+    accounts: Collection[str] | None = None,
+    by: Actor = COMMAND_LINE,
 ) -> UserSummary:
-    """Add a user; without a password only an invitation lets it in.
+    """Add a user; without a password only an invitation lets it in, with `accounts` it sees those of these names alone.
 
     Raises:
-        WrongUse: the name is taken or is none, the role is none of a person, or the password is no good.
+        WrongUse: the name is taken or is none, the role is none of a person or is not limited, or the password is no
+            good.
+        NotKnown: there is no account of a name.
     """
     name, now = read_name(name), observatory.store.now()
     _check_role(role)
@@ -100,6 +110,8 @@ def add_user(
         if password_hash is not None:
             people.change_user(tx, name, password_hash=password_hash, password_set_at=now)
         note(observatory, tx, by, "user added", name, now=now, detail=role)
+        if accounts is not None:
+            _limit(observatory, tx, people.get_user(tx, name), accounts, by, now)
         return _summarise(tx, people.get_user(tx, name), now)
 
 
@@ -117,6 +129,32 @@ def set_role(observatory: Observatory, name: str, role: Role, *, by: Actor = COM
         people.change_user(tx, user.name, role=role)
         people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
+
+
+def set_accounts(
+    observatory: Observatory, name: str, accounts: Collection[str] | None, *, by: Actor = COMMAND_LINE
+) -> None:
+    """Limit a user to the accounts of these names, or to none with None, and log it out everywhere.
+
+    Raises:
+        NotKnown: there is no such user, or no account of a name.
+        WrongUse: no account is named, or it is an admin, who sees every one.
+    """
+    with _changing(observatory, name) as (tx, user, now):
+        _limit(observatory, tx, user, accounts, by, now)
+        people.delete_access_of(tx, user.name)
+
+
+def _limit(
+    observatory: Observatory, tx: Connection, user: User, accounts: Collection[str] | None, by: Actor, now: datetime
+) -> None:
+    if user.role == Role.ADMIN and accounts is not None:
+        raise WrongUse(f"{user.name} is an admin, who sees every account.", hint="Give it another role first.")
+    limit = None if accounts is None else read_limit(tx, accounts)
+    people.change_user(tx, user.name, accounts=people.to_accounts(limit))
+    named = name_limit(tx, limit)
+    detail = "every account" if named is None else ", ".join(named)
+    note(observatory, tx, by, "accounts changed", user.name, now=now, detail=detail)
 
 
 def disable_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> None:
@@ -264,4 +302,5 @@ def _summarise(tx: Connection, user: User, now: datetime) -> UserSummary:
         sessions=kept.count_sessions(tx, user.name, now),
         is_disabled=user.disabled_at is not None,
         tokens=tuple(kept.list_tokens_of(tx, user.name, now)),
+        accounts=None if user.role == Role.ADMIN else name_limit(tx, user.accounts),
     )

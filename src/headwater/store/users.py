@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from headwater.errors import NotKnown, WrongUse
+from headwater.model.account import AccountAddress
 from headwater.store.rows import User
 from headwater.store.schema import login_links, sessions, users
 from headwater.store.values import clean_key
@@ -71,7 +73,7 @@ def find_password_hash(tx: Connection, name: str) -> str | None:
 
 
 def change_user(tx: Connection, name: str, **facts: Any) -> None:
-    """Change a user: role, password_hash, password_set_at, last_login_at, disabled_at."""
+    """Change a user: role, password_hash, password_set_at, last_login_at, disabled_at, accounts as kept."""
     tx.execute(update(users).where(users.c.name == clean_key(name)).values(facts))
 
 
@@ -106,4 +108,15 @@ def _first(tx: Connection, here: Any) -> User | None:
 
 
 def _user(row: Any) -> User:
-    return User(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    facts = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    return User(**{**facts, "accounts": read_accounts(facts["accounts"])})
+
+
+def to_accounts(accounts: Collection[AccountAddress] | None) -> list[list[Any]] | None:
+    """Give the accounts that somebody is limited to as they are kept."""
+    return None if accounts is None else sorted([one.origin, one.account_id] for one in accounts)
+
+
+def read_accounts(kept: list[list[Any]] | None) -> tuple[AccountAddress, ...] | None:
+    """Read what `to_accounts` gave."""
+    return None if kept is None else tuple(AccountAddress(origin, number) for origin, number in kept)

@@ -153,7 +153,7 @@ def build_app(
         guards=[guard],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_describe(),
-        state=State({"door": door, "origin": origin, "broadcast": live.Broadcast(door.get_revision)}),
+        state=State({"door": door, "origin": origin, "broadcasts": live.Broadcasts()}),
         logging_config=None,
     )
     check_declared(app)

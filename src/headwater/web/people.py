@@ -43,6 +43,7 @@ class People:
     add_user: Callable[..., UserSummary]
     invite: Callable[..., Secret]
     set_role: Callable[..., None]
+    set_accounts: Callable[..., None]
     change_password: Callable[..., Secret]
     disable_user: Callable[..., None]
     enable_user: Callable[..., None]
@@ -73,6 +74,7 @@ def open_people(observatory: Observatory) -> People:
         add_user=partial(users.add_user, observatory),
         invite=partial(sessions.create_invitation, observatory),
         set_role=partial(users.set_role, observatory),
+        set_accounts=partial(users.set_accounts, observatory),
         change_password=partial(users.change_password, observatory),
         disable_user=partial(users.disable_user, observatory),
         enable_user=partial(users.enable_user, observatory),
