@@ -20,9 +20,7 @@ app = typer.Typer(help="Who may log in to the web application.", no_args_is_help
 Name = Annotated[str, typer.Argument(help="The user's name; a mail address will do.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
-Accounts = Annotated[
-    list[str] | None, typer.Option("--account", help="An account that is seen; may be given again. Else every one.")
-]
+Accounts = Annotated[list[str] | None, typer.Option("--account", help="An account that is seen; may be given again.")]
 WhichRole = Annotated[Role, typer.Option(help="viewer sees, operator also acts, admin also administers.")]
 
 
@@ -87,12 +85,12 @@ def set_role(name: Name, role: Annotated[Role, typer.Argument(help="viewer, oper
 @app.command("set-accounts")
 def set_accounts(
     name: Name,
-    account: Annotated[list[str] | None, typer.Argument(help="The accounts that are seen, by name.")] = None,
+    account: Accounts = None,
     every: Annotated[bool, typer.Option("--all", help="Every account, also those that are connected later.")] = False,
 ) -> None:
     """Limit a user to some accounts, or to none with --all; it is logged out everywhere."""
     if bool(account) is every:
-        raise WrongUse("Name the accounts that are seen, or say --all.")
+        raise WrongUse("Name the accounts that are seen with --account, or say --all.")
     with opened() as observatory:
         users.set_accounts(observatory, name, account)
     console().print(f"{name} sees {', '.join(account) if account else 'every account'} now.", markup=False)
