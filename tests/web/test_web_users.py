@@ -9,10 +9,12 @@ import pytest
 from web_people import log_in_as
 
 from headwater.errors import NotKnown, TooManyTries, WrongUse
+from headwater.model.account import AccountAddress
 from headwater.model.secret import Secret
 from headwater.observatory import access, sessions, users
 from headwater.observatory.access import Role
 from headwater.observatory.audit import Actor, list_audit
+from headwater.store.accounts import save_account
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 PASSWORD = "correct horse battery"
@@ -20,7 +22,7 @@ PASSWORD = "correct horse battery"
 
 def send(site, path, session=None, **fields):
     """Send a form."""
-    return site.ask(path, "POST", session=session, headers=OURS, body=urlencode(fields))
+    return site.ask(path, "POST", session=session, headers=OURS, body=urlencode(fields, doseq=True))
 
 
 def session_of(reply):
@@ -320,6 +322,44 @@ def test_a_user_is_removed_by_the_form(site, observatory):
     assert send(site, "/settings/users/some-viewer/remove", admin).status == 404
     assert send(site, "/settings/users/some-admin/remove", admin).status == 400
     assert [user.name for user in users.list_users(observatory).users] == ["some-admin"]
+
+
+def test_accounts_are_set_by_the_forms(site, observatory):
+    """A user is limited when it is added or later, a token when it is created; naming none is refused, not all."""
+    with observatory.store.write() as tx:
+        for number, name in enumerate(("acme", "Höfe & Söhne")):
+            save_account(tx, name, AccountAddress("https://cloud.example", number), observatory.store.now())
+    admin = log_in_as(observatory, Role.ADMIN)
+    both = {"sees": "named", "account": ["acme", "Höfe & Söhne"]}
+    one = {"sees": "named", "account": ["acme"]}
+    added = send(site, "/settings/users", admin, name="bob", role="viewer", **both)
+    first = seen_by(observatory, "bob")
+    changed = send(site, "/settings/users/bob/accounts", admin, **one)
+    second, page = seen_by(observatory, "bob"), site.ask("/settings/users", session=admin).text
+    none = send(site, "/settings/users/bob/accounts", admin, sees="named")
+    unclear = send(site, "/settings/users/bob/accounts", admin)
+    unknown = send(site, "/settings/users/bob/accounts", admin, sees="named", account="nobody")
+    of_admin = send(site, "/settings/users/some-admin/accounts", admin, **one)
+    third = seen_by(observatory, "bob")
+    lifted = send(site, "/settings/users/bob/accounts", admin, sees="all")
+    token = send(site, "/settings/tokens", admin, name="grafana", role="viewer", **one)
+    tokens = site.ask("/settings/tokens", session=admin).text
+    too_much = send(site, "/settings/tokens", admin, name="boss", role="admin", **one)
+
+    assert (added.status, changed.status, lifted.status, token.status) == (200, 303, 303, 200)
+    assert (first, second, third) == (("acme", "Höfe & Söhne"), ("acme",), ("acme",))
+    assert "Sees acme…" in page
+    assert [reply.status for reply in (none, unclear, unknown, of_admin, too_much)] == [400, 400, 404, 400, 400]
+    assert seen_by(observatory, "bob") is None
+    assert [one.accounts for one in access.list_tokens(observatory)] == [("acme",)]
+    assert "for acme only" in tokens
+    noted = [event.detail for event in list_audit(observatory).events if event.action == "accounts changed"]
+    assert noted == ["every account", "acme", "acme, Höfe & Söhne"]
+
+
+def seen_by(observatory, name):
+    """The accounts that a user sees alone."""
+    return next(user.accounts for user in users.list_users(observatory).users if user.name == name)
 
 
 def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):

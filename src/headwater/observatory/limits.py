@@ -42,7 +42,7 @@ def read_limit(tx: Connection, names: Iterable[str]) -> tuple[AccountAddress, ..
 
 def name_limit(tx: Connection, limit: Limit) -> tuple[str, ...] | None:
     """Name the accounts of a limit, those that are not known by their numbers."""
-    return None if limit is None else tuple(_name(tx, address) for address in limit)
+    return None if limit is None else tuple(sorted((_name(tx, address) for address in limit), key=str.casefold))
 
 
 def find_keys(tx: Connection, limit: Limit) -> frozenset[int] | None:

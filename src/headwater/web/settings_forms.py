@@ -101,7 +101,7 @@ def change_user(
     people, by, fields = door_of(request).people, actor_of(request), read_form(body)
     acts: dict[str, Callable[[], object]] = {
         "role": lambda: people.set_role(name, _read_role(fields), by=by),
-        "accounts": lambda: people.set_accounts(name, read_accounts(body), by=by),
+        "accounts": lambda: people.set_accounts(name, _read_seen(body), by=by),
         "disable": lambda: people.disable_user(name, by=by),
         "enable": lambda: people.enable_user(name, by=by),
         "remove": lambda: people.remove_user(name, by=by),
@@ -165,6 +165,12 @@ def _invite(request: Request[Any, Any, Any], name: str) -> str:
     secret = door_of(request).people.invite(name, by=actor_of(request))
     origin = request.app.state.origin or f"{request.url.scheme}://{request.headers['host']}"
     return f"{origin}/login#{secret.reveal()}"
+
+
+def _read_seen(body: bytes) -> tuple[str, ...] | None:
+    if read_form(body).get("sees") not in {"all", "named"}:
+        raise WrongUse("Choose every account, or these alone.")
+    return read_accounts(body)
 
 
 def _read_role(fields: dict[str, str]) -> Role:
