@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, update
 
 from cloud import Cloud, running_cloud, watching
 from headwater.config import Settings
@@ -17,14 +17,15 @@ from headwater.model.account import AccountAddress, Job
 from headwater.model.artifact import ArtifactRecord, ArtifactState
 from headwater.model.run import Run, RunStatus, RunStep, Way
 from headwater.observatory.completeness import describe_completeness, is_complete
-from headwater.observatory.holder import Observatory, open_observatory
+from headwater.observatory.holder import Observatory, get_account, open_observatory
 from headwater.observatory.jobs import list_jobs
+from headwater.observatory.reports import RunReport
 from headwater.observatory.runs import RunFilter, get_run, list_runs
 from headwater.observatory.syncing import sync_accounts
-from headwater.store.accounts import save_account
+from headwater.store.accounts import raise_revision, save_account
 from headwater.store.inventory import save_jobs
 from headwater.store.runs import save_run
-from headwater.store.schema import run_steps, runs
+from headwater.store.schema import jobs, run_steps, runs
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ENDED = Run(
@@ -135,6 +136,33 @@ def test_a_run_that_dbt_cloud_changed_after_its_end_is_read_again(cloud: Cloud, 
         assert again.is_complete
         assert again.completeness.startswith("Complete. ")
         assert observatory.traffic.total("first")[0] - spent <= 12
+
+
+def test_a_run_that_is_looked_at_again_reads_its_executions_once(cloud: Cloud, tmp_path: Path) -> None:
+    """Executions are many and read again only after something was stored; what is little is read each time."""
+    with watching(cloud, tmp_path, accounts=1, days=2) as observatory:
+        sync_accounts(observatory)
+        newest = next(run.run_id for run in list_runs(observatory).runs if run.nodes.get("success"))
+        told: list[str] = []
+        event.listen(observatory.store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
+
+        def ask() -> tuple[RunReport, int]:
+            told.clear()
+            report = get_run(observatory, "first", newest)
+            return report, sum("FROM executions" in statement for statement in told)
+
+        first, again = ask(), ask()
+        with observatory.store.write() as tx:
+            tx.execute(update(jobs).values(name="renamed"))
+        renamed = ask()
+        with observatory.store.write() as tx:
+            raise_revision(tx, get_account(observatory, "first").account_key)
+        after = ask()
+
+        assert replace(again[0], as_of=first[0].as_of) == first[0]
+        assert first[0].executions
+        assert (first[1] > 0, again[1], renamed[1], after[1]) == (True, 0, 0, first[1])
+        assert renamed[0].job_name == "renamed"
 
 
 @pytest.mark.parametrize(

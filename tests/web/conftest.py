@@ -132,6 +132,7 @@ def door(observatory: Observatory) -> Door:
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
         get_lineage=lambda _asked: web_node_reports.make_lineage(),
         get_lineage_states=lambda _asked: web_node_reports.make_lineage_states(),
+        prepare_lineage=lambda: None,
         list_catalog=lambda _asked, limit, offset: web_node_reports.make_catalog(limit, offset),
         list_incidents=lambda asked, _limit: web_incident_reports.make_incidents(asked),
         get_incident=get_incident,

@@ -12,11 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 from axe_pages import find_violations
+from sqlalchemy import event
 
 from cloud import running_cloud, serving, watching
 from conftest import Site
 from headwater.observatory import access, sessions
 from headwater.observatory.access import Role
+from headwater.observatory.explorer import LineageQuestion, get_lineage, prepare_lineage
+from headwater.observatory.holder import open_observatory
 from headwater.observatory.syncing import sync_accounts
 from headwater.web import lineage_svg
 
@@ -64,6 +67,10 @@ def opened(browser, world):
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def show(window, site, query: str) -> None:
@@ -325,6 +332,30 @@ def test_the_documents_are_small_and_sent_once(world, token):
     view, states = site.ask("/lineage.json?account=first&collapse=none", token=token).json, plain.json
     assert states["of"] == view["etag"]
     assert len(states["state_numbers"]) == len(view["names"]) == len(view["x"])
+
+
+def test_the_page_asks_for_what_the_script_needs_before_it_runs(world, opened):
+    """Scripts and documents are fetched with the page; the script finds them there and asks for the view only once."""
+    window = opened()
+    show(window, world[1], f"{FIRST}&colour=age")
+    asked = window.evaluate(
+        "performance.getEntriesByType('resource').map((one) => [new URL(one.name).pathname, one.initiatorType])"
+    )
+    told = window.evaluate("[...document.querySelectorAll('link[rel=modulepreload]')].map((one) => one.href)")
+    assert [how for path, how in asked if path == "/api/v1/lineage"] == ["link"]
+    assert {path.name for path in (STATIC / "lineage").glob("*.js")} <= {*map(name_of, told), "explorer.js"}
+
+
+def test_what_is_prepared_is_what_is_asked_for_first(world):
+    """Whoever asks after the lineage was prepared waits for no manifest to be read; who asks before does."""
+    told = []
+    with open_observatory(world[0].settings) as fresh:
+        event.listen(fresh.store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
+        prepare_lineage(fresh)
+        before = len([statement for statement in told if "node_versions" in statement])
+        get_lineage(fresh, LineageQuestion(account="first"))
+        after = len([statement for statement in told if "node_versions" in statement])
+    assert after == before > 0
 
 
 def test_a_thing_has_the_state_that_its_verdict_begins_from(world, token):

@@ -97,6 +97,30 @@ def test_a_slow_reader_gets_the_newest_revision_alone():
     run(play())
 
 
+def test_behind_each_new_revision_pages_are_prepared_once_and_a_fault_of_that_ends_no_stream():
+    """Whoever listens has what may be asked next worked out behind the news, once for each; a fault is nobody's."""
+    stored, prepared = {"revision": 1}, []
+
+    def prepare() -> None:
+        prepared.append(stored["revision"])
+        raise StoreBusy("The database is being written.", hint="Try again.")
+
+    async def play() -> None:
+        broadcast, ending = Broadcast(lambda: stored["revision"], prepare, period=0), asyncio.Event()
+        stream = broadcast.stream(yes, ending)
+        for revision in (1, 2, 3):
+            stored["revision"] = revision
+            assert await read(stream, 1) == [str(revision)]
+            while len(prepared) < revision:
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        await stream.aclose()
+
+    run(play())
+    assert prepared == [1, 2, 3]
+
+
 def test_streams_end_with_the_right_to_them_with_the_server_and_with_the_store():
     """Who may not listen any more is sent away and others stay; an end of the server or a fault ends all."""
     allowed = {"may": True}
@@ -175,7 +199,7 @@ def test_fifty_streams_do_not_make_a_page_dearer(world):
         streams = [stack.enter_context(listening(site, token)) for _ in range(MANY)]
         before = {following() for following in streams}
         assert len(before) == 1
-        assert count_queries(observatory, ask) == alone
+        wait_for(lambda: count_queries(observatory, ask) == alone, "what is prepared behind the first look")
         cloud.simulator.control("POST", "runs", {"job_id": find_job(observatory), "recording_id": BAD})
         sync_accounts(observatory)
         after = {following() for following in streams}

@@ -94,30 +94,30 @@ def gather(graph: Graph, chosen: Iterable[int], group_of: Mapping[int, str]) -> 
     for place, members in enumerate(things.values()):
         for node in members:
             number[node] = place
-    pairs = (
-        (number[parent], place)
-        for place, members in enumerate(things.values())
-        for node in members
-        for parent in graph.parents[node]
-    )
-    edges = dict.fromkeys(pair for pair in pairs if pair[0] >= 0 and pair[0] != pair[1])
+    edges: dict[tuple[int, int], None] = {}
+    for place, members in enumerate(things.values()):
+        for node in members:
+            for parent in graph.parents[node]:
+                source = number[parent]
+                if source >= 0 and source != place:
+                    edges[source, place] = None
+    is_hidden = bytes([is_shown and at < 0 for is_shown, at in zip(graph.shown, number, strict=True)])
     return Excerpt(
         members=tuple(map(tuple, things.values())),
         group_names=tuple(key if isinstance(key, str) else None for key in things),
         sources=tuple(source for source, _ in edges),
         targets=tuple(target for _, target in edges),
-        hidden_parents=_count_hidden(graph.parents, graph.shown, things, number),
-        hidden_children=_count_hidden(graph.children, graph.shown, things, number),
+        hidden_parents=_count_hidden(graph.parents, things, is_hidden),
+        hidden_children=_count_hidden(graph.children, things, is_hidden),
     )
 
 
 def _count_hidden(
-    near: Sequence[Sequence[int]],
-    shown: Sequence[int],
-    things: Mapping[int | str, Sequence[int]],
-    number: Sequence[int],
+    near: Sequence[Sequence[int]], things: Mapping[int | str, Sequence[int]], is_hidden: bytes
 ) -> tuple[int, ...]:
+    if not any(is_hidden):
+        return (0,) * len(things)
     return tuple(
-        0 if isinstance(key, str) else sum([shown[other] and number[other] < 0 for other in {*near[members[0]]}])
+        0 if isinstance(key, str) else sum([is_hidden[other] for other in {*near[members[0]]}])
         for key, members in things.items()
     )

@@ -42,6 +42,7 @@ def glance(
     """
     tests = _list_tests(kinds, parents, latest)
     states: list[NodeState] = []
+    alike: dict[tuple[str, str], NodeState] = {}
     for node, kind in enumerate(kinds):
         if kind in DESCRIBED:
             states.append(_judge_described([states[parent] for parent in parents[node] if parent < node]))
@@ -50,6 +51,10 @@ def glance(
         if outcome is None and node not in tests:
             states.append(NodeState.UNKNOWN)
             continue
+        key = (kind, outcome.status) if outcome is not None and node not in tests else None
+        if key is not None and key in alike:
+            states.append(alike[key])
+            continue
         facts = NodeFacts(
             unique_id="",
             resource_type=kind,
@@ -57,6 +62,8 @@ def glance(
             tests=tests.get(node, {}),
         )
         states.append(judge(facts, now).state)
+        if key is not None:
+            alike[key] = states[-1]
     return states
 
 

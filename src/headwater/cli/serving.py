@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -181,10 +180,11 @@ def _decide_where(observatory: Observatory) -> Listening:
 
 def _serve_web(observatory: Observatory, where: Listening) -> None:
     from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
+    from headwater.web.serve import calm_collector  # noqa: PLC0415
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.freeze()  # what is loaded now stays: looking through it again stopped every thread for 40 ms
+    calm_collector()
     port = observatory.settings.web.port
     serve_web(create_app(observatory, where), where, port, lambda bound: say_address(observatory, bound))
 

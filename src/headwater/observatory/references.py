@@ -87,8 +87,8 @@ def match_reference(ref: str, rows: Iterable[LineageRow]) -> list[LineageRow]:
     A unique_id goes before the name of what is built (`orders`, `orders.v2`, or `shop.orders` of a source) or its
     table's dotted name, with or without schema and database; those before any other node's name.
     """
-    listed = list(rows)
-    exact = [row for row in listed if row.unique_id == clean_key(ref)]
+    listed, unique_id = list(rows), clean_key(ref)
+    exact = [row for row in listed if row.unique_id == unique_id]
     if exact:
         return exact
     table = split_dotted(ref)
@@ -170,6 +170,10 @@ def _find_candidates(tx: Connection, ref: str, looked: _Looked) -> list[_Candida
     said = _of_table(find_said(tx, ref, places), looked)
     if said:
         return said
+    unique_id = clean_key(ref)
+    exact = [(choice, held, held.rows[unique_id]) for choice, held in looked if unique_id in held.rows]
+    if exact:
+        return _without_imported(exact)
     named = [(choice, held, row) for choice, held in looked for row in match_reference(ref, held.rows.values())]
     return _without_imported(_best(named, ref)) or _of_table(find_table(ref, places), looked)
 

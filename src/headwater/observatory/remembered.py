@@ -21,13 +21,24 @@ class Remembered(Generic[Value]):
 
     def get(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
         """Give the value of a key, worked out where it is not remembered."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
+        known = self.find(key)
+        if known is not None:
+            return known
         value = work_out()
+        self.keep(key, value)
+        return value
+
+    def find(self, key: Hashable) -> Value | None:
+        """Find the value of a key; None where it is not remembered."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def keep(self, key: Hashable, value: Value) -> None:
+        """Remember a value, and forget the one that was used the longest ago where there are too many."""
         with self._lock:
             self._values[key] = value
             while len(self._values) > self.most:
                 self._values.popitem(last=False)
-        return value

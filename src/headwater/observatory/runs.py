@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -34,9 +34,11 @@ from headwater.observatory.reports import (
     StepSummary,
 )
 from headwater.observatory.run_causes import read_run_causes
+from headwater.observatory.run_contents import RunContents
 from headwater.observatory.sentences import describe_run
 from headwater.store import run_queries
 from headwater.store.accounts import get_account as get_stored_account
+from headwater.store.accounts import read_revisions
 from headwater.store.rows import ExecutionRow, RunDetail, RunRow
 
 
@@ -80,17 +82,31 @@ def get_run(observatory: Observatory, account: str | None, run_id: int, against:
     """
     account_key = get_account(observatory, account).account_key if account else find_run_account(observatory, run_id)
     with observatory.store.read() as tx:
-        detail = run_queries.get_run_detail(tx, account_key, run_id)
-        parents: dict[str, tuple[str, ...]] = {}
-        for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
-            parents |= read_parents(tx, observatory.lineage, account_key, manifest_key)
+        key = (account_key, run_id, against, read_revisions(tx)[account_key])
+        known = observatory.run_contents.find(key)
+        detail = run_queries.get_run_detail(tx, account_key, run_id, known=None if known is None else known.rows)
+        contents = known or _read_contents(observatory, tx, detail, against)
         chain = find_chains(tx, (detail.row,))[account_key, run_id]
         account_row = get_stored_account(tx, account_key)
-        causes = read_run_causes(observatory, tx, detail)
-        changes = find_changes(tx, account_key, detail.row.run, against) if detail.row.run.is_finished else None
-    path, now = _critical(detail.executions, parents), observatory.store.now()
-    report = _report(detail, path, chain, now, is_followed=account_row.has_token and not account_row.is_paused)
-    return replace(report, changes=changes, causes=causes)
+    observatory.run_contents.keep(key, contents)
+    is_followed = account_row.has_token and not account_row.is_paused
+    return _report(detail, contents, chain, observatory.store.now(), is_followed=is_followed)
+
+
+def _read_contents(observatory: Observatory, tx: Connection, detail: RunDetail, against: int | None) -> RunContents:
+    account_key, run = detail.row.account_key, detail.row.run
+    parents: dict[str, tuple[str, ...]] = {}
+    for manifest_key in {row.manifest_key for row in detail.invocations if row.manifest_key is not None}:
+        parents |= read_parents(tx, observatory.lineage, account_key, manifest_key)
+    path = _critical(detail.executions, parents)
+    decisive = frozenset(path)
+    return RunContents(
+        rows=detail.executions,
+        executions=tuple(_execution(row, is_critical=row.execution.unique_id in decisive) for row in detail.executions),
+        critical_path=path,
+        causes=read_run_causes(observatory, tx, detail),
+        changes=find_changes(tx, account_key, run, against) if run.is_finished else None,
+    )
 
 
 def summarise_all(tx: Connection, rows: Sequence[RunRow]) -> tuple[RunSummary, ...]:
@@ -181,11 +197,10 @@ def _critical(executions: tuple[ExecutionRow, ...], parents: dict[str, tuple[str
     return tuple(dict.fromkeys(unique_id for path in paths for unique_id in path))
 
 
-def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetime, *, is_followed: bool) -> RunReport:
+def _report(detail: RunDetail, contents: RunContents, chain: Chain, now: datetime, *, is_followed: bool) -> RunReport:
     run, row = detail.row.run, summarise(detail.row, chain)
     trigger = run.trigger
     part = find_airflow_part(trigger.cause if trigger else None, run.created_at, _contexts(detail))
-    executions = tuple(_execution(found, is_critical=found.execution.unique_id in path) for found in detail.executions)
     return RunReport(
         **{name: getattr(row, name) for name in RunSummary.__dataclass_fields__},
         sentence=describe_run(detail, now),
@@ -211,8 +226,10 @@ def _report(detail: RunDetail, path: tuple[str, ...], chain: Chain, now: datetim
             )
             for step in run.steps
         ),
-        executions=executions,
-        critical_path=path,
+        executions=contents.executions,
+        critical_path=contents.critical_path,
+        causes=contents.causes,
+        changes=contents.changes,
         freshness=_freshness(detail),
         artifacts=tuple(_artifact(record) for record in detail.artifacts if record.step_index > 0),
         observations=summarise_observations(detail.observations),

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, FromClause, Select, Table, and_, exists, func, null, select
+from sqlalchemy import BindParameter, Connection, FromClause, Select, Table, and_, bindparam, exists, func, null, select
 
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
 from headwater.store.outcome_queries import in_runs, tells_of_environment
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.writing import Scope, chunks
+
+_ACCOUNT: BindParameter[Any] = bindparam("of_account")
 
 
 class RunPlace(NamedTuple):
@@ -53,10 +56,11 @@ def list_newest(
 
     Executions are asked, or the freshness checks `of_sources`. One index step for each node.
     """
-    results = freshness_results if of_sources else executions
+    query = _newest(freshness_results if of_sources else executions, with_statuses=statuses is not None)
+    asked = {"of_account": account_key, "until": until} | ({} if statuses is None else {"statuses": list(statuses)})
     found: dict[int, Outcome] = {}
     for chunk in chunks(node_keys):
-        for row in tx.execute(_newest(results, account_key, chunk, until, statuses)):
+        for row in tx.execute(query, {**asked, "of_nodes": chunk}):
             known = found.get(row.node_key)
             if known is None or known.invocation_key < row.invocation_key:
                 found[row.node_key] = _outcome(row)
@@ -248,35 +252,34 @@ def _keys_of_run(account_key: int, run_id: int) -> Select[Any]:
     )
 
 
-def _newest(
-    results: Table, account_key: int, node_keys: list[int], until: datetime, statuses: Collection[str] | None
-) -> Select[Any]:
+@cache
+def _newest(results: Table, *, with_statuses: bool) -> Select[Any]:
     other = results.alias()
     newest = (
         select(other.c.happened_at)
         .select_from(in_runs(other))
         .where(
-            other.c.account_key == account_key,
+            other.c.account_key == _ACCOUNT,
             other.c.node_key == nodes.c.node_key,
-            other.c.happened_at <= until,
+            other.c.happened_at <= bindparam("until"),
             tells_of_environment(),
         )
         .order_by(other.c.happened_at.desc())
         .limit(1)
     )
-    query = _select(results, in_runs(results), account_key)
-    if statuses is not None:
-        newest = newest.where(other.c.status.in_(statuses))
-        query = query.where(results.c.status.in_(statuses))
+    query = _select(results, in_runs(results), _ACCOUNT)
+    if with_statuses:
+        wanted: BindParameter[Any] = bindparam("statuses", expanding=True)
+        newest, query = newest.where(other.c.status.in_(wanted)), query.where(results.c.status.in_(wanted))
     return query.where(
-        nodes.c.account_key == account_key,
-        nodes.c.node_key.in_(node_keys),
+        nodes.c.account_key == _ACCOUNT,
+        nodes.c.node_key.in_(bindparam("of_nodes", expanding=True)),
         results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
         tells_of_environment(),
     )
 
 
-def _select(results: Table, joined: FromClause, account_key: int) -> Select[Any]:
+def _select(results: Table, joined: FromClause, account_key: int | BindParameter[Any]) -> Select[Any]:
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
         for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "max_loaded_at")

@@ -8,34 +8,44 @@ it is of these accounts, and a statement that is neither a query nor built by SQ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Engine, Insert, SelectBase, Table, TextClause, Update, event, false, or_
+from sqlalchemy import (
+    Connection,
+    Delete,
+    Engine,
+    Insert,
+    SelectBase,
+    Table,
+    TextClause,
+    Update,
+    event,
+    false,
+    or_,
+)
 
 from headwater.errors import NotAllowed
 from headwater.store.schema import metadata
 
-OPEN_TABLES = frozenset({"users", "sessions", "login_links", "login_tries", "audit_events", "audit_heads"})
-"""What holds nothing of an account: who comes in, and the log of what was done."""
+OPEN_TABLES = frozenset({"users", "sessions", "login_links", "login_tries"})
+"""Who comes in, which is nothing of an account."""
+
+LOG_TABLES = frozenset({"audit_events", "audit_heads"})
+"""What is added to and not read."""
 
 _LIMITED = "headwater_limited"
 _TABLES = {table.name: table for table in metadata.sorted_tables if table.name not in OPEN_TABLES}
-_NAMED = re.compile(rf"\b({'|'.join(_TABLES)})\b")
+_WORD = re.compile(r"\w+")
 _WITH = re.compile(r"WITH (RECURSIVE )?")
-_REMEMBERED = 1_000
 
 
 def limit_engine(engine: Engine, account_keys: frozenset[int]) -> Engine:
     """Give the same connections with nothing behind them but these accounts."""
     limited = engine.execution_options(**{_LIMITED: account_keys})
-    shadow = _make_shadow(account_keys)
 
     @event.listens_for(limited, "before_execute", retval=True)
-    def _limit(_tx: Connection, statement: Any, multiparams: Any, params: Any, _options: Any) -> Any:
+    def _change(_tx: Connection, statement: Any, multiparams: Any, params: Any, _options: Any) -> Any:
         if isinstance(statement, Update | Delete) and _has_account(statement.table):
-            # Each as it is, not as a parameter: one statement may be executed for many sets of parameters.
             keys = [statement.table.c.account_key == key for key in sorted(account_keys)]
             statement = statement.where(or_(false(), *keys))
         return statement, multiparams, params
@@ -45,8 +55,14 @@ def limit_engine(engine: Engine, account_keys: frozenset[int]) -> Engine:
         if context.compiled is None and sql.startswith("BEGIN"):
             return sql, parameters
         _check(context, account_keys)
+        words = set(_WORD.findall(sql.lower()))
         schema = tx.dialect.default_schema_name or "main"
-        return (sql if _reads_nothing(context, sql) else shadow(sql, schema)), parameters
+        if schema.lower() in words:
+            raise _beyond()  # a table that is named with its schema is looked for there at once
+        named = _TABLES.keys() & words
+        if named and not (named == {_find_written(context)} and "select" not in words):
+            sql = _put_before(sql, [_limit(name, schema, account_keys) for name in sorted(named)])
+        return sql, parameters
 
     return limited
 
@@ -62,7 +78,7 @@ def check_whole(tx: Connection) -> None:
 
 
 def _check(context: Any, account_keys: frozenset[int]) -> None:
-    """Let queries pass, and what is written of these accounts; `_limit` has seen to changes and deletions."""
+    """Let queries pass, and what is written of these accounts; `_change` has seen to changes and deletions."""
     statement = context.compiled.statement if context.compiled is not None else None
     is_query = isinstance(statement, SelectBase) or (
         isinstance(statement, TextClause) and statement.text.startswith("SELECT")
@@ -71,11 +87,12 @@ def _check(context: Any, account_keys: frozenset[int]) -> None:
         return
     table = getattr(statement, "table", None)
     is_open = isinstance(table, Table) and table.name in OPEN_TABLES
+    is_noted = isinstance(table, Table) and table.name in LOG_TABLES and isinstance(statement, Insert | Update)
     is_changed = isinstance(statement, Update | Delete) and _has_account(table)
     is_added = isinstance(statement, Insert) and _has_account(table) and statement.select is None
     if is_added:
         is_added = all(row.get("account_key") in account_keys for row in context.compiled_parameters)
-    if not (is_open or is_changed or is_added):
+    if not (is_open or is_noted or is_changed or is_added):
         raise _beyond()
 
 
@@ -83,33 +100,26 @@ def _beyond() -> NotAllowed:
     return NotAllowed("This reaches beyond the accounts that you see.", hint="Ask somebody who sees every account.")
 
 
-def _reads_nothing(context: Any, sql: str) -> bool:
-    """Whether a statement writes a table and names no other. Behind other words SQLite's driver counts no rows."""
+def _find_written(context: Any) -> str | None:
+    """Find the table that a statement writes. Where it reads nothing else nothing is put before it: behind other words
+    SQLite's driver counts no rows.
+    """
     table = getattr(context.compiled.statement, "table", None)
-    return isinstance(table, Table) and "SELECT" not in sql and set(_NAMED.findall(sql)) <= {table.name}
+    return table.name if isinstance(table, Table) else None
 
 
 def _has_account(table: Any) -> bool:
     return isinstance(table, Table) and "account_key" in table.c
 
 
-def _make_shadow(account_keys: frozenset[int]) -> Callable[[str, str], str]:
-    """Give what puts the limited tables before a statement; it needs no further parameters, since keys are numbers."""
+def _put_before(sql: str, tables: list[str]) -> str:
+    own = _WITH.match(sql)
+    begin, rest = ("WITH ", f" {sql}") if own is None else (own[0], f", {sql[own.end() :]}")
+    return f"{begin}{', '.join(tables)}{rest}"
+
+
+def _limit(name: str, schema: str, account_keys: frozenset[int]) -> str:
+    """Give a table of these accounts; that needs no parameters, since keys are numbers."""
     keys = ", ".join(str(int(key)) for key in sorted(account_keys))
-
-    @lru_cache(_REMEMBERED)
-    def shadow(sql: str, schema: str) -> str:
-        named = sorted(set(_NAMED.findall(sql)))
-        if not named:
-            return sql
-        tables = ", ".join(f"{name} AS NOT MATERIALIZED ({_rows_of(name, schema)})" for name in named)
-        own = _WITH.match(sql)
-        if own is None:
-            return f"WITH {tables} {sql}"
-        return f"{own[0]}{tables}, {sql[own.end() :]}"
-
-    def _rows_of(name: str, schema: str) -> str:
-        here = f"account_key IN ({keys})" if keys and "account_key" in _TABLES[name].c else "1 = 0"
-        return f'SELECT * FROM "{schema}".{name} WHERE {here}'
-
-    return shadow
+    here = f"account_key IN ({keys})" if keys and _has_account(_TABLES[name]) else "1 = 0"
+    return f'{name} AS NOT MATERIALIZED (SELECT * FROM "{schema}".{name} WHERE {here})'

@@ -5,17 +5,37 @@ What a pull request or a schema of somebody's own brought is left out: it says n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and_, func, null, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+)
 
 from headwater.model.outcome import GOOD, Outcome
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.writing import Scope, chunks
 
 CI_JOB_TYPE = "ci"
+_ACCOUNT: BindParameter[Any] = bindparam("of_account")
+_UNTIL: BindParameter[Any] = bindparam("until")
+_NAMED = nodes.c.node_key.in_(bindparam("of_nodes", expanding=True))
+_PLACED = and_(nodes.c.project_id == bindparam("of_project"), nodes.c.environment_id == bindparam("of_environment"))
+"""Which nodes are meant. Statements are built once: building one takes longer than what it asks of a database."""
 
 
 def list_outcomes(
@@ -24,7 +44,7 @@ def list_outcomes(
     """List what happened to a node up to a moment, newest first; of a source its freshness checks."""
     found: list[Outcome] = []
     for results in (executions, freshness_results):
-        found += _each(tx, _history(results, account_key, node_key, until, limit))
+        found += _read_history(tx, results, account_key, node_key, until, limit)
     found.sort(key=lambda outcome: (outcome.at, outcome.invocation_key), reverse=True)
     return tuple(found[:limit])
 
@@ -36,21 +56,16 @@ def list_latest_outcomes(
     found: dict[str, Outcome] = {}
     for chunk in chunks(node_keys):
         for results in (freshness_results, executions):
-            told, others = _read_newest(tx, account_key, results, nodes.c.node_key.in_(chunk), until)
-            told += [outcome for key in others for outcome in _each(tx, _history(results, account_key, key, until, 1))]
-            _keep_newest(found, told)
+            _keep_newest(found, _read_newest(tx, account_key, results, _NAMED, {"of_nodes": chunk}, until))
     return found
 
 
 def list_place_outcomes(tx: Connection, scope: Scope, until: datetime) -> dict[str, Outcome]:
     """Give what happened last to each node of a project and environment up to a moment, by unique_id."""
-    account_key = scope.account_key
-    place = and_(nodes.c.project_id == scope.project_id, nodes.c.environment_id == scope.environment_id)
+    place = {"of_project": scope.project_id, "of_environment": scope.environment_id}
     found: dict[str, Outcome] = {}
     for results in (freshness_results, executions):
-        told, others = _read_newest(tx, account_key, results, place, until)
-        told += [outcome for key in others for outcome in _each(tx, _history(results, account_key, key, until, 1))]
-        _keep_newest(found, told)
+        _keep_newest(found, _read_newest(tx, scope.account_key, results, _PLACED, place, until))
     return found
 
 
@@ -62,20 +77,34 @@ def _keep_newest(found: dict[str, Outcome], told: Iterable[Outcome]) -> None:
 
 
 def _read_newest(
-    tx: Connection, account_key: int, results: Table, which: ColumnElement[bool], until: datetime
-) -> tuple[list[Outcome], list[int]]:
-    """Read the newest results of nodes, and give the keys of those whose newest does not tell of the environment.
+    tx: Connection,
+    account_key: int,
+    results: Table,
+    which: ColumnElement[bool],
+    asked: Mapping[str, object],
+    until: datetime,
+) -> list[Outcome]:
+    """Read the newest results of nodes that tell of the environment."""
+    rows = tx.execute(_newest(results, which), {"of_account": account_key, "until": until, **asked}).all()
+    others = [row.node_key for row in rows if not row.is_told]
+    found = [_outcome(row) for row in rows if row.is_told]
+    return found + [one for key in others for one in _read_history(tx, results, account_key, key, until, 1)]
+
+
+@cache
+def _newest(results: Table, which: ColumnElement[bool]) -> Select[Any]:
+    """Select the newest result of each of some nodes.
 
     The newest of all is found in the index of nodes and times, with one step for each node, before anything is joined:
     SQLite else compares every result of a node with it.
     """
     other = results.alias()
     last = select(func.max(other.c.happened_at)).where(
-        other.c.account_key == account_key, other.c.node_key == nodes.c.node_key, other.c.happened_at <= until
+        other.c.account_key == _ACCOUNT, other.c.node_key == nodes.c.node_key, other.c.happened_at <= _UNTIL
     )
     named = (nodes.c.account_key, nodes.c.node_key, nodes.c.unique_id)
     found = select(*named, last.correlate(nodes).scalar_subquery().label("at"))
-    newest = found.where(nodes.c.account_key == account_key, which).cte("newest").prefix_with("MATERIALIZED")
+    newest = found.where(nodes.c.account_key == _ACCOUNT, which).cte("newest").prefix_with("MATERIALIZED")
     same = and_(
         newest.c.account_key == results.c.account_key,
         newest.c.node_key == results.c.node_key,
@@ -83,19 +112,26 @@ def _read_newest(
     )
     told = tells_of_environment().label("is_told")
     columns = (*_columns(results), newest.c.unique_id, newest.c.node_key, told)
-    query = select(*columns).select_from(in_runs(results).join(newest, same))
-    rows = tx.execute(query.where(results.c.account_key == account_key)).all()
-    return [_outcome(row) for row in rows if row.is_told], [row.node_key for row in rows if not row.is_told]
+    return select(*columns).select_from(in_runs(results).join(newest, same)).where(results.c.account_key == _ACCOUNT)
 
 
 def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[str, Outcome]:
     """Give what did not go well in some invocations, by unique_id; the last of each node counts."""
-    query = _select(executions, account_key).where(
-        executions.c.invocation_key.in_(list(invocation_keys)),
-        executions.c.status.not_in(GOOD),
-        tells_of_environment(),
+    rows = tx.execute(_bad(), {"of_account": account_key, "of_invocations": list(invocation_keys)})
+    return {outcome.unique_id: outcome for outcome in map(_outcome, rows)}
+
+
+@cache
+def _bad() -> Select[Any]:
+    return (
+        _select(executions)
+        .where(
+            executions.c.invocation_key.in_(bindparam("of_invocations", expanding=True)),
+            executions.c.status.not_in(GOOD),
+            tells_of_environment(),
+        )
+        .order_by(executions.c.happened_at)
     )
-    return {outcome.unique_id: outcome for outcome in _each(tx, query.order_by(executions.c.happened_at))}
 
 
 def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> tuple[int, ...]:
@@ -117,16 +153,25 @@ def read_variables(tx: Connection, account_key: int, invocation_keys: Iterable[i
     return {row.invocation_key: row.variables for row in tx.execute(query)}
 
 
-def _history(results: Table, account_key: int, node_key: int, until: datetime, limit: int) -> Select[Any]:
-    query = _select(results, account_key).where(results.c.node_key == node_key, results.c.happened_at <= until)
+def _read_history(
+    tx: Connection, results: Table, account_key: int, node_key: int, until: datetime, limit: int
+) -> Iterator[Outcome]:
+    asked = {"of_account": account_key, "of_node": node_key, "until": until, "most": limit}
+    return map(_outcome, tx.execute(_history(results), asked))
+
+
+@cache
+def _history(results: Table) -> Select[Any]:
+    query = _select(results).where(results.c.node_key == bindparam("of_node"), results.c.happened_at <= _UNTIL)
     query = query.where(tells_of_environment())
-    return query.order_by(results.c.happened_at.desc(), results.c.invocation_key.desc()).limit(limit)
+    newest_first = (results.c.happened_at.desc(), results.c.invocation_key.desc())
+    return query.order_by(*newest_first).limit(bindparam("most", type_=Integer))
 
 
-def _select(results: Table, account_key: int) -> Select[Any]:
+def _select(results: Table) -> Select[Any]:
     same = and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
     query = select(*_columns(results), nodes.c.unique_id).select_from(in_runs(results).join(nodes, same))
-    return query.where(results.c.account_key == account_key)
+    return query.where(results.c.account_key == _ACCOUNT)
 
 
 def _columns(results: Table) -> tuple[ColumnElement[Any], ...]:
@@ -163,10 +208,6 @@ def tells_of_environment() -> ColumnElement[bool]:
         runs.c.trigger_schema_override.is_(None),
         or_(jobs.c.job_type.is_(None), jobs.c.job_type != CI_JOB_TYPE),
     )
-
-
-def _each(tx: Connection, query: Select[Any]) -> Iterator[Outcome]:
-    return map(_outcome, tx.execute(query))
 
 
 def _outcome(row: Any) -> Outcome:

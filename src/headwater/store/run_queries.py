@@ -14,7 +14,7 @@ from headwater.errors import NotKnown
 from headwater.model.observed import Told, unpack_sources
 from headwater.model.run import AirflowContext, RunStatus, RunStep, Way
 from headwater.store.invocation_queries import list_run_executions, list_run_freshness, list_run_invocations
-from headwater.store.rows import Amendment, Observation, RunDetail, RunPage, RunRow
+from headwater.store.rows import Amendment, ExecutionRow, Observation, RunDetail, RunPage, RunRow
 from headwater.store.runs import list_artifact_records, read_run, read_step
 from headwater.store.schema import (
     accounts,
@@ -64,8 +64,10 @@ def list_changed_runs(tx: Connection, since: Mapping[int, int]) -> tuple[RunRow,
     return _read_page(tx, [or_(false(), *changed)], None, 0)
 
 
-def get_run_detail(tx: Connection, account_key: int, run_id: int) -> RunDetail:
-    """Give one run with everything that is kept of it.
+def get_run_detail(
+    tx: Connection, account_key: int, run_id: int, *, known: tuple[ExecutionRow, ...] | None = None
+) -> RunDetail:
+    """Give one run with everything that is kept of it; its executions are not read again where they are `known`.
 
     Raises:
         NotKnown: it is not stored.
@@ -79,7 +81,7 @@ def get_run_detail(tx: Connection, account_key: int, run_id: int) -> RunDetail:
         amendments=tuple(_list_amendments(tx, account_key, run_id)),
         artifacts=tuple(list_artifact_records(tx, account_key, run_id)),
         invocations=tuple(list_run_invocations(tx, account_key, run_id)),
-        executions=tuple(list_run_executions(tx, account_key, run_id)),
+        executions=tuple(list_run_executions(tx, account_key, run_id)) if known is None else known,
         freshness=tuple(list_run_freshness(tx, account_key, run_id)),
         supplied_by=_list_supplied(tx, page[0]),
     )

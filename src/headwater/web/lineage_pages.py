@@ -9,6 +9,7 @@ import gzip
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import MediaType, Request, Response, get
@@ -70,11 +71,18 @@ def lineage_page(request: Request[Any, Any, Any]) -> Response[str]:
         parents=parents,
         children=children,
         seen=seen,
+        question=_write_question(request),
         chosen_accounts=[(account.account, account.account) for account in accounts],
         chosen_projects=_list_projects(view, asked),
         bad={state: count for state, count in seen.items() if state not in GOOD_STATES},
         palette=LIGHT,
     )
+
+
+def _write_question(request: Request[Any, Any, Any]) -> str:
+    """Write what the script asks the documents for: the page's own question without colour, camera and page."""
+    asked = request.query_params.multi_items()
+    return urlencode([(name, value) for name, value in asked if name not in {"colour", "view", "offset"}])
 
 
 def _list_projects(view: LineageReport, asked: LineageRequest) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ look at who still may listen.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from litestar.types import Scope
+
+    from headwater.web.door import Door
 
 LOOK_PERIOD = 1.0
 CHECK_PERIOD = 10.0
@@ -54,14 +57,21 @@ class Listener:
 class Broadcast:
     """What all open streams of one server hear; used from its event loop alone.
 
-    `look` gives the revision of what is stored; periods are seconds. A fault of the store ends the streams: browsers
-    come back, and are told by the answer they get then.
+    `look` gives the revision of what is stored; periods are seconds. `prepare` is called behind each new revision, to
+    work out what whoever listens may ask for next. A fault of the store ends the streams: browsers come back, and are
+    told by the answer they get then.
     """
 
     def __init__(
-        self, look: Callable[[], int], *, period: float = LOOK_PERIOD, check_period: float = CHECK_PERIOD
+        self,
+        look: Callable[[], int],
+        prepare: Callable[[], object] | None = None,
+        *,
+        period: float = LOOK_PERIOD,
+        check_period: float = CHECK_PERIOD,
     ) -> None:
-        self._look, self._period, self._check_period = look, period, check_period
+        self._look, self._prepare, self._period, self._check_period = look, prepare, period, check_period
+        self._preparing: asyncio.Task[None] | None = None
         self._listeners: set[Listener] = set()
         self._looking: asyncio.Task[None] | None = None
         self._revision: int | None = None
@@ -105,7 +115,10 @@ class Broadcast:
         check_at = clock() + self._check_period
         try:
             while self._listeners and not ending.is_set():
-                self._revision = revision = await sync_to_thread(self._look)
+                before, self._revision = self._revision, await sync_to_thread(self._look)
+                revision = self._revision
+                if revision != before and (self._preparing is None or self._preparing.done()):
+                    self._preparing = asyncio.create_task(self._prepare_pages())
                 if clock() >= check_at:
                     await sync_to_thread(_check, tuple(self._listeners))
                     check_at = clock() + self._check_period
@@ -121,6 +134,11 @@ class Broadcast:
                 listener.is_over = True
                 listener.news.set()
 
+    async def _prepare_pages(self) -> None:
+        if self._prepare is not None:
+            with suppress(HeadwaterError):  # who asks for the page is told
+                await sync_to_thread(self._prepare)
+
 
 class Broadcasts:
     """The broadcasts of one server: one for whoever sees everything, and one for each limit of those who do not."""
@@ -133,12 +151,12 @@ class Broadcasts:
         """How many streams are open."""
         return sum(broadcast.streams for broadcast in self._broadcasts.values())
 
-    def of(self, account_keys: frozenset[int] | None, look: Callable[[], int]) -> Broadcast:
+    def of(self, account_keys: frozenset[int] | None, door: Door) -> Broadcast:
         """Give the broadcast for a limit, None for no limit; where there are many, those nobody hears are forgotten."""
         if len(self._broadcasts) > MOST_STREAMS:
             self._broadcasts = {keys: one for keys, one in self._broadcasts.items() if one.streams}
         if account_keys not in self._broadcasts:
-            self._broadcasts[account_keys] = Broadcast(look)
+            self._broadcasts[account_keys] = Broadcast(door.get_revision, door.prepare_lineage)
         return self._broadcasts[account_keys]
 
 
@@ -148,7 +166,7 @@ def events_stream(request: Request[Any, Any, Any]) -> Stream:
     broadcasts: Broadcasts = request.app.state.broadcasts
     if broadcasts.streams >= MOST_STREAMS:
         raise TooMany(f"{MOST_STREAMS} pages are told already what changes.", hint="Ask /api/v1/revision now and then.")
-    broadcast = broadcasts.of(request.scope["user"].account_keys, door_of(request).get_revision)
+    broadcast = broadcasts.of(request.scope["user"].account_keys, door_of(request))
     messages = broadcast.stream(lambda: _may_listen(request), _ending_of(request.scope))
     headers = {"x-accel-buffering": "no"}
     return Stream(messages, media_type="text/event-stream", headers=headers)

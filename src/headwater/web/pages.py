@@ -18,7 +18,7 @@ from headwater.web.filters import read_days, read_number, read_runs_question
 from headwater.web.render import page
 from headwater.web.words import STALE_SECONDS
 
-_MOST_ROWS = 500
+_MOST_ROWS = 200
 
 
 @get("/", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,17 @@ def serve(app: ASGIApp, where: Listening, port: int, ready: Callable[[int], None
     with listen(where.address, port) as listener:
         ready(listener.getsockname()[1])
         make_server(app, where).run(sockets=[listener])
+
+
+def calm_collector() -> None:
+    """Let the garbage collector pass over all that is loaded by now, and look for circles less often.
+
+    For a process that serves from now on: each look through everything stops all its threads, for 80 ms once the
+    lineage of 10,000 nodes is remembered.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> Server:
