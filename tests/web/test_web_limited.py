@@ -51,8 +51,6 @@ OURSELVES = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www
 LIMITED = [f"{role} by {means}" for role, means in product(("viewer", "operator"), ("login", "token"))]
 WORD = re.compile(r"[A-Za-z0-9_]{5,}")
 PACKAGE = Path(headwater.__file__).parent
-CHANGES = {"/logout", "/settings/logout", "/settings/password", "/confirm"}
-"""What ends the session that asks."""
 
 
 @dataclass(frozen=True)
@@ -225,16 +223,16 @@ def world(tmp_path_factory) -> Iterator[World]:
 
 
 def log_in(world: World) -> None:
-    """Let the admin in, and a viewer and an operator who are limited to our account, each by login and by token."""
-    world.logins["admin"] = {"session": log_in_as(world.observatory, Role.ADMIN)}
+    """Let the admin in, a viewer and an operator of our account, each by login and by token, and a viewer of theirs."""
+    observatory, logins = world.observatory, world.logins
+    logins["admin"] = {"session": log_in_as(observatory, Role.ADMIN)}
     for role in (Role.VIEWER, Role.OPERATOR):
-        log_in_as(world.observatory, role)
-        users.set_accounts(world.observatory, f"some-{role}", [OURS])
-        world.logins[f"{role} by login"] = {"session": log_in_as(world.observatory, role)}
-        known = {token.name for token in access.list_tokens(world.observatory)}
-        if f"some-{role}" not in known:
-            _, secret = access.create_token(world.observatory, f"some-{role}", role, accounts=[OURS])
-            world.logins[f"{role} by token"] = {"token": secret.reveal()}
+        users.add_user(observatory, f"some-{role}", role, accounts=[OURS])
+        logins[f"{role} by login"] = {"session": log_in_as(observatory, role)}
+        _, secret = access.create_token(observatory, f"some-{role}", role, accounts=[OURS])
+        logins[f"{role} by token"] = {"token": secret.reveal()}
+    _, secret = access.create_token(observatory, "theirs", Role.VIEWER, accounts=[THEIRS])
+    logins["theirs"] = {"token": secret.reveal()}
 
 
 def test_the_canaries_are_names_and_ids_of_everything(world):
@@ -337,8 +335,6 @@ def test_numbers_count_our_account_alone(world, caller):
 
 def test_what_was_shown_to_one_is_not_shown_to_another(world):
     """Pages that are remembered were asked for by the admin before; two limits on other accounts do not mix either."""
-    _, secret = access.create_token(world.observatory, "theirs", Role.VIEWER, accounts=[THEIRS])
-    world.logins["theirs"] = {"token": secret.reveal()}
     for path in ("/catalog.json", "/lineage.json", "/jobs.json", "/overview.json"):
         for caller, things in (("admin", world.theirs), ("viewer by token", world.ours), ("theirs", world.theirs)) * 2:
             query = {"ref": things.unique_id, "account": things.name} if "lineage" in path else {}
