@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, false, func, or_, select, tuple_, type_coerce
 
 from headwater.model.node import Macro, Node, Relation
+from headwater.store.database import read_once
 from headwater.store.lineage_rows import LineageRow, ManifestUse, PlaceRow
 from headwater.store.manifests import list_chain, list_node_versions
 from headwater.store.nodes import MACRO, read_body
@@ -56,9 +57,13 @@ _decode_told = msgspec.msgpack.Decoder(_Told).decode
 
 def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
     """List every project and environment of which a manifest is stored, by the names of account and project."""
-    asked = {} if account_keys is None else {"of_accounts": account_keys}
-    rows = tx.execute(_places(of_some=account_keys is not None), asked)
-    return [PlaceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    def read() -> list[PlaceRow]:
+        asked = {} if account_keys is None else {"of_accounts": account_keys}
+        rows = tx.execute(_places(of_some=account_keys is not None), asked)
+        return [PlaceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    return list(read_once(tx, ("places", account_keys), read))
 
 
 @cache
