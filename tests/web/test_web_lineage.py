@@ -337,7 +337,7 @@ def test_the_documents_are_small_and_sent_once(world, token):
 def test_the_page_asks_for_what_the_script_needs_before_it_runs(world, opened):
     """Scripts and documents are fetched with the page; the script finds them there and asks for the view only once."""
     window = opened()
-    show(window, world[1], f"{FIRST}&colour=age")
+    show(window, world[1], f"{FIRST}&collapse=none&direction=both&colour=age&ref=")
     asked = window.evaluate(
         "performance.getEntriesByType('resource').map((one) => [new URL(one.name).pathname, one.initiatorType])"
     )

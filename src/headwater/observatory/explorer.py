@@ -141,7 +141,7 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
             sentence=focus.sentence,
             focus=focus,
             nodes=nodes,
-            shown=_list_shown(nodes, nodes.scopes, with_tests=asked.with_tests),
+            shown=_list_shown(observatory.lineage, focus.estate, nodes, nodes.scopes, with_tests=asked.with_tests),
         )
     places = list_asked_places(observatory, tx, asked.account)
     choices = choose_places(places, asked.project, asked.environment)
@@ -160,7 +160,7 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
         sentence=choices[0].sentence if len(choices) == 1 else _say_several([choice.place for choice in choices]),
         focus=None,
         nodes=nodes,
-        shown=_list_shown(nodes, wanted, with_tests=asked.with_tests),
+        shown=_list_shown(observatory.lineage, estate, nodes, wanted, with_tests=asked.with_tests),
     )
 
 
@@ -171,15 +171,21 @@ def _say_several(places: Sequence[PlaceRow]) -> str:
     return f"{', '.join(others)} and {last} are shown."
 
 
-def _list_shown(nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool) -> bytes:
+def _list_shown(
+    memory: LineageMemory, estate: Estate, nodes: Numbered, scopes: Iterable[Scope], *, with_tests: bool
+) -> bytes:
     wanted = frozenset(scopes)
-    are_wanted = [scope in wanted for scope in nodes.scopes]
-    return bytes(
-        [
-            row is not None and are_wanted[scope] and (with_tests or row.resource_type not in _TESTS)
-            for scope, row in zip(nodes.scope_numbers, nodes.rows, strict=True)
-        ]
-    )
+
+    def look() -> bytes:
+        are_wanted = [scope in wanted for scope in nodes.scopes]
+        return bytes(
+            [
+                row is not None and are_wanted[scope] and (with_tests or row.resource_type not in _TESTS)
+                for scope, row in zip(nodes.scope_numbers, nodes.rows, strict=True)
+            ]
+        )
+
+    return memory.shown.get((estate.identity, wanted, with_tests), look)
 
 
 def open_view(

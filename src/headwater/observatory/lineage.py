@@ -132,6 +132,7 @@ class LineageMemory:
     manifests: Remembered[_Contents] = field(default_factory=lambda: Remembered(16))
     graphs: Remembered[_Joined] = field(default_factory=lambda: Remembered(8))
     numbered: Remembered[Numbered] = field(default_factory=lambda: Remembered(8))
+    shown: Remembered[bytes] = field(default_factory=lambda: Remembered(16))
     folders: Remembered[Mapping[int, str]] = field(default_factory=lambda: Remembered(16))
     views: Remembered[tuple[LineageReport, Excerpt]] = field(default_factory=lambda: Remembered(8))
     states: Remembered[LineageStates] = field(default_factory=lambda: Remembered(8))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -26,6 +26,8 @@ _LOG_PAGES = 4000
 """Pages in SQLite's write-ahead log, 16 MB, after which a commit moves them itself, where no process did so before."""
 _WRITES = "headwater_writes"
 _NOTES = "headwater_notes"
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,17 @@ class Store:
             yield
         finally:
             self._writing.release()
+
+
+def read_once(tx: Connection, key: tuple[object, ...], read: Callable[[], Read]) -> Read:
+    """Give what a transaction that changes nothing has read before under a key; one that may change it reads again."""
+    if tx.get_execution_options().get(_WRITES):
+        return read()
+    known = notes(tx)
+    if key not in known:
+        known[key] = read()
+    found: Read = known[key]
+    return found
 
 
 def notes(tx: Connection) -> dict[Any, Any]:

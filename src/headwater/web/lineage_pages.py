@@ -9,7 +9,7 @@ import gzip
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import MediaType, Request, Response, get
@@ -81,7 +81,7 @@ def lineage_page(request: Request[Any, Any, Any]) -> Response[str]:
 
 def _write_question(request: Request[Any, Any, Any]) -> str:
     """Write what the script asks the documents for: the page's own question without colour, camera and page."""
-    asked = request.query_params.multi_items()
+    asked = parse_qsl(request.url.query, keep_blank_values=True)
     return urlencode([(name, value) for name, value in asked if name not in {"colour", "view", "offset"}])
 
 
