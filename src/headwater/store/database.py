@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from headwater.errors import StoreBusy, StoreUnavailable
 from headwater.store.faults import translated
+from headwater.store.limited import limit_engine
 from headwater.store.migrate import NEWEST, migrate, read_revision
 
 _BUSY_SECONDS = 10.0
@@ -72,6 +73,10 @@ class Store:
             tx.execution_options(**{_WRITES: True, _NOTES: {}})
             with tx.begin():
                 yield tx
+
+    def limited_to(self, account_keys: frozenset[int]) -> Store:
+        """Give the same database with nothing in it but these accounts; only this one is to be closed."""
+        return replace(self, engine=limit_engine(self.engine, account_keys))
 
     def now(self) -> datetime:
         """Give the time: of the given clock, else of PostgreSQL, which all its clients share, else of the system."""

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from headwater.errors import StoreUnavailable
 
-NEWEST = "0011"
+NEWEST = "0012"
 """The revision this version of Headwater works with."""
 
 _ADVISORY_LOCK = 0x68656164  # "head"
