@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from cloud import make_settings, wait_until_stored
 from headwater.collect import CollectedRun, CollectedTarget, TargetFile, encode
 from headwater.errors import ArtifactUnreadable, NotAllowed, NotKnown, StoreBusy
-from headwater.model.account import AccountAddress
+from headwater.model.account import ANY_ORIGIN, AccountAddress
 from headwater.model.run import Run, RunStatus
 from headwater.observatory.accounts import list_accounts
 from headwater.observatory.holder import Observatory, open_observatory
@@ -79,11 +79,11 @@ def inbox_of(observatory: Observatory) -> InboxReport:
 def test_a_token_of_one_account_hands_in_nothing_else(processes: tuple[Observatory, Observatory], body: bytes) -> None:
     """What is of another account, or says of none, is refused in a sentence and not kept; its own is taken."""
     with pytest.raises(NotAllowed, match="runs of account 41 only"):
-        accept(processes[0], body, only_account=41)
+        accept(processes[0], body, only=(AccountAddress(ANY_ORIGIN, 41),))
     waiting = inbox_of(processes[0]).waiting
 
     assert waiting == 0
-    assert accept(processes[0], pack(7), only_account=42).is_new
+    assert accept(processes[0], pack(7), only=(AccountAddress(ANY_ORIGIN, 42),)).is_new
 
 
 def test_what_is_accepted_survives_the_process_that_took_it(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 import headwater.store.migrate
 from headwater.config import Settings
+from headwater.model.account import ANY_ORIGIN, AccountAddress
 from headwater.observatory.access import Caller, Role, find_token, hash_secret, list_tokens, make_token
 from headwater.observatory.audit import find_audit_break
 from headwater.observatory.holder import open_observatory
@@ -31,6 +32,12 @@ _BEFORE = (
         "INSERT INTO sessions (session_hash, role, name, created_at, last_seen_at, expires_at) "
         "VALUES (:session, 'admin', 'admin', 1, 1, :far)"
     ),
+)
+
+
+_OF_ONE = (
+    "INSERT INTO api_tokens (name, role, token_hash, prefix, created_at, account_id) "
+    "VALUES (:name, 'ingest', :token, 'hw_i_1', 1, :account)"
 )
 
 
@@ -66,16 +73,39 @@ def test_a_store_of_before_there_were_users_is_brought_along(url: str, tmp_path:
     assert broken is None
 
 
+def test_a_token_that_was_for_one_account_still_is(url: str, tmp_path: Path) -> None:
+    """The id of its account becomes its limit, wherever that account is; a token for all stays one."""
+    tokens = [make_token(Role.INGEST) for _ in range(2)]
+    _write_store(
+        url,
+        "0011",
+        [(_OF_ONE, {"name": name, "token": hash_secret(token), "account": account})
+         for name, token, account in zip(("of all", "of one"), tokens, (None, 12345), strict=True)],
+    )  # fmt: skip
+    with open_observatory(Settings(database_url=SecretStr(url), data_folder=tmp_path)) as observatory:
+        callers = [find_token(observatory, token) for token in tokens]
+        named = [summary.accounts for summary in list_tokens(observatory)]
+
+    assert [caller and caller.accounts for caller in callers] == [None, (AccountAddress(ANY_ORIGIN, 12345),)]
+    assert named == [None, ("account 12345",)]
+
+
 def _write_store_of_before(url: str, token: str) -> None:
     """Make a store of schema 0009 with this API token, a session and a login link."""
+    hashes = {"token": hash_secret(token), "link": hash_secret("link"), "session": hash_secret("session")}
+    known = hashes | {"far": _FAR}
+    used = [{name: value for name, value in known.items() if f":{name}" in statement} for statement in _BEFORE]
+    _write_store(url, "0009", zip(_BEFORE, used, strict=True))
+
+
+def _write_store(url: str, schema: str, statements: Iterable[tuple[str, Mapping[str, object]]]) -> None:
+    """Make a store of a schema and execute statements in it."""
     config = Config()
     config.set_main_option("script_location", str(Path(headwater.store.migrate.__file__).parent / "migrations"))
-    hashes = {"token": hash_secret(token), "link": hash_secret("link"), "session": hash_secret("session")}
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.begin() as tx:
         config.attributes["connection"] = tx
-        command.upgrade(config, "0009")
-        for statement in _BEFORE:
-            known = {name: value for name, value in (hashes | {"far": _FAR}).items() if f":{name}" in statement}
-            tx.execute(text(statement), known)
+        command.upgrade(config, schema)
+        for statement, values in statements:
+            tx.execute(text(statement), values)
     engine.dispose()

@@ -16,13 +16,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, event, func, select, text
 from things import T0, make_run, new_account
 
 import headwater.store.migrate
 from headwater.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
 from headwater.model.run import Way
-from headwater.store.database import Store, open_store
+from headwater.store.database import Store, open_store, read_once
 from headwater.store.migrate import NEWEST
 from headwater.store.run_queries import list_runs
 from headwater.store.runs import save_run
@@ -89,6 +89,28 @@ def test_what_cannot_be_opened_is_explained(tmp_path: Path) -> None:
             open_store(address)
         assert refused.value.hint
         assert "tell-nobody" not in str(refused.value)
+
+
+def test_what_changes_nothing_reads_once_and_what_may_change_it_reads_again(store: Store) -> None:
+    """A transaction that only reads asks once for what it needs again; a writing one, and the next one, ask anew."""
+
+    def count(tx: Connection) -> int:
+        found: int = read_once(tx, ("runs",), lambda: tx.execute(select(func.count()).select_from(runs)).scalar_one())
+        return found
+
+    key = new_account(store)
+    with store.write() as tx:
+        before = count(tx)
+        save_run(tx, key, make_run(1), Way.POLL, T0)
+        assert (before, count(tx)) == (0, 1)
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    with store.read() as tx:
+        assert (count(tx), count(tx)) == (1, 1)
+    assert len([statement for statement in asked if "count(" in statement]) == 1
+    with store.read() as tx:
+        assert count(tx) == 1
+    assert len([statement for statement in asked if "count(" in statement]) == 2
 
 
 def test_an_error_inside_leaves_nothing_behind(store: Store) -> None:

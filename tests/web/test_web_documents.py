@@ -9,6 +9,7 @@ import web_reports
 
 from headwater.collect import CollectedTarget, encode
 from headwater.errors import StoreBusy, WrongUse
+from headwater.model.account import ANY_ORIGIN, AccountAddress
 from headwater.observatory import access, inbox
 from headwater.observatory.access import Role
 from headwater.observatory.runs import RunFilter
@@ -119,8 +120,8 @@ def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens, observator
     """The bytes of a run reach the observatory as they came, with what the token is for; the answer, 202, names it."""
     received = []
 
-    def accept(body, *, only_account):
-        received.append((body, only_account))
+    def accept(body, *, only):
+        received.append((body, only))
         return api.AcceptReport(run_id=7, is_new=True, accepted_at=web_reports.NOW)
 
     body = bytes(range(256)) * 4096
@@ -135,7 +136,7 @@ def test_what_the_sdk_hands_in_is_passed_on_whole(serve_door, tokens, observator
         "is_new": True,
         "accepted_at": web_reports.NOW.isoformat().replace("+00:00", "Z"),
     }
-    assert received == [(body, None), (b"of one", 7)]
+    assert received == [(body, None), (b"of one", (AccountAddress(ANY_ORIGIN, 7),))]
 
 
 def test_a_run_that_a_token_may_not_hand_in_is_a_403(serve_door, observatory):

@@ -13,7 +13,7 @@ from headwater.model.filter import AccountFilter, Choice, Kind
 from headwater.observatory import access, users
 from headwater.observatory.access import Role
 from headwater.observatory.following import get_account_report, read_names, set_filter
-from headwater.observatory.users import list_users
+from headwater.observatory.users import list_users, set_accounts
 from headwater.web.door import open_door
 from headwater.web.guard import COOKIE
 
@@ -94,6 +94,13 @@ def test_what_is_done_with_a_user_is_taken_back(site, observatory, browser):
         assert find_user(observatory, "bob").is_disabled
         window.click(".toast button:text-is('Undo')")
         window.locator(".toast", has_text="may come in again").wait_for()
+        set_accounts(observatory, "bob", ("first",))
+        body = {"sees": "all"}
+        window.request.post(f"{site.url}/settings/users/bob/accounts", form=body, headers=OURS)
+        window.goto(f"{site.url}/settings/users?saved=accounts")
+        assert find_user(observatory, "bob").accounts is None
+        window.click(".toast button:text-is('Undo')")
+        row.locator("text=sees first only").wait_for()
         window.goto(f"{site.url}/settings/tokens")
         window.locator("button", has_text="Revoke").click()
         toast = window.locator(".toast", has_text="revoked for good")

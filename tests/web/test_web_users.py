@@ -9,10 +9,12 @@ import pytest
 from web_people import log_in_as
 
 from headwater.errors import NotKnown, TooManyTries, WrongUse
+from headwater.model.account import AccountAddress
 from headwater.model.secret import Secret
 from headwater.observatory import access, sessions, users
 from headwater.observatory.access import Role
-from headwater.observatory.audit import list_audit
+from headwater.observatory.audit import Actor, list_audit
+from headwater.store.accounts import save_account
 
 OURS = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 PASSWORD = "correct horse battery"
@@ -20,7 +22,7 @@ PASSWORD = "correct horse battery"
 
 def send(site, path, session=None, **fields):
     """Send a form."""
-    return site.ask(path, "POST", session=session, headers=OURS, body=urlencode(fields))
+    return site.ask(path, "POST", session=session, headers=OURS, body=urlencode(fields, doseq=True))
 
 
 def session_of(reply):
@@ -134,6 +136,7 @@ def test_the_last_admin_stays(observatory):
     users.add_user(observatory, "ada", Role.ADMIN, Secret(PASSWORD))
     for change in (
         lambda: users.disable_user(observatory, "ada"),
+        lambda: users.remove_user(observatory, "ada"),
         lambda: users.set_role(observatory, "ada", Role.VIEWER),
     ):
         with pytest.raises(WrongUse, match="ada is the last admin"):
@@ -279,6 +282,86 @@ def test_users_are_changed_by_the_forms(site, observatory):
     assert (bob.role, bob.is_disabled) == ("operator", False)
 
 
+def test_a_removed_user_is_gone_at_once_and_its_name_lets_nobody_in(timed):
+    """Sessions and links end, the password lets in no more, and whoever gets the name next is none of it."""
+    users.add_user(timed, "ada", Role.ADMIN, Secret(PASSWORD))
+    users.add_user(timed, "bob", Role.ADMIN, Secret(PASSWORD))
+    session = users.log_in(timed, "bob", PASSWORD).reveal()
+    link = sessions.create_login_link(timed, "bob").reveal()
+    access.create_token(timed, "grafana", Role.VIEWER, by=Actor(name="bob"))
+    access.create_token(timed, "old", Role.VIEWER, by=Actor(name="bob"))
+    access.revoke_token(timed, "old")
+    removed = users.remove_user(timed, "BOB", by=Actor(name="ada", address="10.0.0.1"))
+    after = sessions.find_session(timed, session)
+    users.add_user(timed, "bob", Role.VIEWER)
+
+    assert (removed.name, removed.tokens, after) == ("bob", ("grafana",), None)
+    assert sessions.find_session(timed, session) is None
+    assert sessions.redeem_link(timed, link) is None
+    assert users.log_in(timed, "bob", PASSWORD) is None
+    assert [token.is_revoked for token in access.list_tokens(timed)] == [False, True]
+    noted = [(event.actor, event.detail) for event in list_audit(timed).events if event.action == "user removed"]
+    assert noted == [("ada", "admin")]
+    with pytest.raises(NotKnown):
+        users.remove_user(timed, "carl")
+
+
+def test_a_user_is_removed_by_the_form(site, observatory):
+    """The page says what stays; the last admin stays too, and whom nobody knows is not there."""
+    admin = log_in_as(observatory, Role.ADMIN)
+    bob = log_in_as(observatory, Role.VIEWER)
+    access.create_token(observatory, "grafana", Role.VIEWER, by=Actor(name="some-viewer"))
+    page = site.ask("/settings/users", session=admin).text
+    done = send(site, "/settings/users/some-viewer/remove", admin)
+
+    assert "created stay, for programs use them: grafana." in page
+    assert (done.status, done.headers["location"]) == (303, "/settings/users?saved=remove")
+    assert "The audit log keeps the name." in site.ask(done.headers["location"], session=admin).text
+    assert site.ask("/settings", session=bob).status == 303
+    assert "some-viewer" in site.ask("/settings/audit", session=admin).text
+    assert send(site, "/settings/users/some-viewer/remove", admin).status == 404
+    assert send(site, "/settings/users/some-admin/remove", admin).status == 400
+    assert [user.name for user in users.list_users(observatory).users] == ["some-admin"]
+
+
+def test_accounts_are_set_by_the_forms(site, observatory):
+    """A user is limited when it is added or later, a token when it is created; naming none is refused, not all."""
+    with observatory.store.write() as tx:
+        for number, name in enumerate(("acme", "Höfe & Söhne")):
+            save_account(tx, name, AccountAddress("https://cloud.example", number), observatory.store.now())
+    admin = log_in_as(observatory, Role.ADMIN)
+    both = {"sees": "named", "account": ["acme", "Höfe & Söhne"]}
+    one = {"sees": "named", "account": ["acme"]}
+    added = send(site, "/settings/users", admin, name="bob", role="viewer", **both)
+    first = seen_by(observatory, "bob")
+    changed = send(site, "/settings/users/bob/accounts", admin, **one)
+    second, page = seen_by(observatory, "bob"), site.ask("/settings/users", session=admin).text
+    none = send(site, "/settings/users/bob/accounts", admin, sees="named")
+    unclear = send(site, "/settings/users/bob/accounts", admin)
+    unknown = send(site, "/settings/users/bob/accounts", admin, sees="named", account="nobody")
+    of_admin = send(site, "/settings/users/some-admin/accounts", admin, **one)
+    third = seen_by(observatory, "bob")
+    lifted = send(site, "/settings/users/bob/accounts", admin, sees="all")
+    token = send(site, "/settings/tokens", admin, name="grafana", role="viewer", **one)
+    tokens = site.ask("/settings/tokens", session=admin).text
+    too_much = send(site, "/settings/tokens", admin, name="boss", role="admin", **one)
+
+    assert (added.status, changed.status, lifted.status, token.status) == (200, 303, 303, 200)
+    assert (first, second, third) == (("acme", "Höfe & Söhne"), ("acme",), ("acme",))
+    assert "sees acme only" in page
+    assert [reply.status for reply in (none, unclear, unknown, of_admin, too_much)] == [400, 400, 404, 400, 400]
+    assert seen_by(observatory, "bob") is None
+    assert [one.accounts for one in access.list_tokens(observatory)] == [("acme",)]
+    assert "for acme only" in tokens
+    noted = [event.detail for event in list_audit(observatory).events if event.action == "accounts changed"]
+    assert noted == ["every account", "acme", "acme, Höfe & Söhne"]
+
+
+def seen_by(observatory, name):
+    """The accounts that a user sees alone."""
+    return next(user.accounts for user in users.list_users(observatory).users if user.name == name)
+
+
 def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     """It lets in as what it was made for, has an end and an owner, and its revocation works at once."""
     admin = log_in_as(observatory, Role.ADMIN)
@@ -297,7 +380,7 @@ def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     assert send(site, "/settings/tokens", admin, name="y", role="viewer", account_id="7").status == 400
     assert send(site, "/settings/tokens", admin, name="y", role="ingest", account_id="seven").status == 400
     assert send(site, "/settings/tokens", admin, name="one", role="ingest", account_id=" 12345 ").status == 200
-    assert [one.account_id for one in access.list_tokens(observatory)] == [None, 12345]
+    assert [one.accounts for one in access.list_tokens(observatory)] == [None, ("account 12345",)]
     assert "account 12345 only" in site.ask("/settings/tokens", session=admin).text
     assert send(site, "/settings/tokens/airflow%20prod/revoke", admin).status == 303
     assert access.find_token(observatory, secret) is None

@@ -13,10 +13,14 @@ def log_in_as(observatory: Observatory, role: Role) -> str:
     """Give the session of somebody with a role, who has just logged in; a user named for the role."""
     name = f"some-{role}"
     try:
-        link = create_login_link(observatory, name)
+        return log_in_named(observatory, name)
     except NotKnown:
         add_user(observatory, name, role)
-        link = create_login_link(observatory, name)
-    session = redeem_link(observatory, link.reveal())
+    return log_in_named(observatory, name)
+
+
+def log_in_named(observatory: Observatory, name: str) -> str:
+    """Give the session of a user who has just logged in."""
+    session = redeem_link(observatory, create_login_link(observatory, name).reveal())
     assert session is not None
     return session.reveal()

@@ -21,14 +21,21 @@ def create(
     name: Annotated[str, typer.Argument(help="What to call the token.")],
     role: Annotated[access.Role, typer.Option(help="What it may do; ingest may only submit runs.")],
     days: Annotated[int | None, typer.Option(min=1, help="Days until it expires; never if left out.")] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="An account it sees, or hands in runs of; may be given again. Else every one."),
+    ] = None,
     account_id: Annotated[
-        int | None, typer.Option(min=1, help="dbt Cloud's id of the account whose runs alone it hands in; role ingest.")
+        int | None,
+        typer.Option(min=1, help="For the role ingest: dbt Cloud's id of an account, which need not be connected yet."),
     ] = None,
 ) -> None:
     """Make an API token and print it, this once."""
     with opened() as observatory:
         lifetime = timedelta(days=days) if days is not None else None
-        _, secret = access.create_token(observatory, name, role, lifetime=lifetime, account_id=account_id)
+        _, secret = access.create_token(
+            observatory, name, role, lifetime=lifetime, accounts=account or None, account_id=account_id
+        )
     typer.echo(secret.reveal())
 
 
@@ -43,7 +50,7 @@ def list_(as_json: AsJson = False) -> None:
     rows = (
         (
             row.name,
-            row.role if row.account_id is None else f"{row.role} of {row.account_id}",
+            row.role if row.accounts is None else f"{row.role}, {', '.join(row.accounts)} only",
             f"{row.prefix}…",
             say_time(row.created_at),
             say_time(row.last_used_at),

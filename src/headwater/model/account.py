@@ -15,6 +15,13 @@ class AccountAddress:
     origin: str
     account_id: int
 
+    def covers(self, other: AccountAddress) -> bool:
+        """Whether an account that is known by the other address is meant."""
+        return self.account_id == other.account_id and self.origin in {ANY_ORIGIN, other.origin}
+
+
+ANY_ORIGIN = ""
+"""The origin where an account is named by its id alone, wherever it is."""
 
 LOCAL_ORIGIN = "local:"
 """The origin of invocations that were ingested from a folder and belong to no dbt Cloud account."""

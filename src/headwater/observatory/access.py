@@ -19,13 +19,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from headwater.errors import StoreError, WrongUse
+from headwater.model.account import ANY_ORIGIN, AccountAddress
 from headwater.model.secret import Secret
 from headwater.observatory.audit import COMMAND_LINE, Actor, note
+from headwater.observatory.limits import Limit, find_keys, name_limit, read_limit
 from headwater.observatory.reports import TokenSummary
 from headwater.store import access as kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sqlalchemy import Connection
 
@@ -66,7 +68,7 @@ class Caller:
     """Who asks: an API token, or a person who is logged in.
 
     `is_fresh` is whether the person proved a moment ago who it is; `issuer` is the provider that vouches for it.
-    `account_id` is the dbt Cloud account whose runs alone an API token hands in, None for those of every one.
+    `accounts` are those it has to do with alone, None for every one; `account_keys` are those of them that are known.
     """
 
     name: str
@@ -75,7 +77,8 @@ class Caller:
     is_fresh: bool = False
     has_password: bool = False
     issuer: str | None = None
-    account_id: int | None = None
+    accounts: Limit = None
+    account_keys: frozenset[int] | None = None
 
 
 def create_token(
@@ -84,24 +87,29 @@ def create_token(
     role: Role,
     *,
     lifetime: timedelta | None = None,
+    accounts: Collection[str] | None = None,
     account_id: int | None = None,
     by: Actor = COMMAND_LINE,
 ) -> tuple[TokenSummary, Secret]:
     """Create an API token and give its secret, for the only time.
 
-    With an `account_id` it hands in runs of that dbt Cloud account only.
+    With the names of `accounts` nothing is there for it but these. With an `account_id` it hands in runs of that dbt
+    Cloud account only, connected or not.
 
     Raises:
-        WrongUse: the name is none, a token that is not revoked has it, or one that reads is to be for an account.
+        WrongUse: the name is none, a token that is not revoked has it, or such a token is not limited.
+        NotKnown: there is no account of a name.
     """
-    if account_id is not None and role is not Role.INGEST:
-        raise WrongUse("Only a token of the role ingest is for one account.", hint="Others see every account.")
+    _check_limit(role, accounts, account_id)
     if not name.strip() or len(name) > _LONGEST_NAME or "/" in name:
         raise WrongUse("A token's name is up to 80 characters without a slash.", hint="Say what it is for: grafana.")
     secret, now = make_token(role), observatory.store.now()
     expires_at = now + lifetime if lifetime is not None else None
     prefix = secret[:_PREFIX_LENGTH]
     with observatory.store.write() as tx:
+        limit: Limit = (AccountAddress(ANY_ORIGIN, account_id),) if account_id is not None else None
+        if accounts is not None:
+            limit = read_limit(tx, accounts)
         kept.save_api_token(
             tx,
             name,
@@ -111,9 +119,10 @@ def create_token(
             now=now,
             expires_at=expires_at,
             created_by=by.name,
-            account_id=account_id,
+            accounts=limit,
         )
-        detail = role if account_id is None else f"{role} of account {account_id}"
+        named = name_limit(tx, limit)
+        detail = role if named is None else f"{role}, {', '.join(named)} only"
         note(observatory, tx, by, "token created", name, now=now, detail=detail)
     summary = TokenSummary(
         name=name,
@@ -124,7 +133,7 @@ def create_token(
         expires_at=expires_at,
         is_revoked=False,
         created_by=by.name,
-        account_id=account_id,
+        accounts=named,
     )
     return summary, Secret(secret)
 
@@ -132,7 +141,7 @@ def create_token(
 def list_tokens(observatory: Observatory) -> tuple[TokenSummary, ...]:
     """List the API tokens by name, revoked ones included."""
     with observatory.store.read() as tx:
-        return tuple(_summarise(token) for token in kept.list_api_tokens(tx))
+        return tuple(_summarise(tx, token) for token in kept.list_api_tokens(tx))
 
 
 def revoke_token(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> None:
@@ -154,11 +163,12 @@ def find_token(observatory: Observatory, secret: str) -> Caller | None:
     now = observatory.store.now()
     with observatory.store.read() as tx:
         token = kept.find_api_token(tx, hash_secret(secret), now)
+        keys = find_keys(tx, token.accounts) if token is not None else None
     if token is None:
         return None
     if token.last_used_at is None or now - token.last_used_at > NOTE_AFTER:
         note_use(observatory, lambda tx: kept.note_token_use(tx, token.name, now))
-    return Caller(name=token.name, role=Role(token.role), account_id=token.account_id)
+    return Caller(name=token.name, role=Role(token.role), accounts=token.accounts, account_keys=keys)
 
 
 def make_token(role: Role) -> str:
@@ -197,7 +207,14 @@ def note_use(observatory: Observatory, write: Callable[[Connection], None]) -> N
         write(tx)
 
 
-def _summarise(token: ApiToken) -> TokenSummary:
+def _check_limit(role: Role, accounts: Collection[str] | None, account_id: int | None) -> None:
+    if role is Role.ADMIN and accounts is not None:
+        raise WrongUse("A token of the role admin is for every account.", hint="What it administers is one whole.")
+    if account_id is not None and (role is not Role.INGEST or accounts is not None):
+        raise WrongUse("The id of an account is for tokens of the role ingest.", hint="Name connected accounts.")
+
+
+def _summarise(tx: Connection, token: ApiToken) -> TokenSummary:
     return TokenSummary(
         name=token.name,
         role=token.role,
@@ -207,5 +224,5 @@ def _summarise(token: ApiToken) -> TokenSummary:
         expires_at=token.expires_at,
         is_revoked=token.revoked_at is not None,
         created_by=token.created_by,
-        account_id=token.account_id,
+        accounts=name_limit(tx, token.accounts),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -35,13 +35,6 @@ class Inquiry:
     estate: Estate
     graph: Graph
     now: datetime
-    _bad: dict[tuple[int, ...], dict[str, Outcome]] = field(default_factory=dict)
-
-    def list_bad(self, invocation_keys: tuple[int, ...]) -> dict[str, Outcome]:
-        """List what was not good in some invocations, read once."""
-        if invocation_keys not in self._bad:
-            self._bad[invocation_keys] = list_bad_outcomes(self.tx, self.graph.scope.account_key, invocation_keys)
-        return self._bad[invocation_keys]
 
 
 def explain_outcome(inquiry: Inquiry, outcome: Outcome) -> list[Cause]:
@@ -95,9 +88,12 @@ def _how(outcome: Outcome, root: Outcome) -> str:
 
 def read_bad(inquiry: Inquiry, outcome: Outcome) -> dict[str, Outcome]:
     """Read all that was not good in the run of an outcome, or in its invocation where it was in none."""
-    if outcome.run_id is None:
-        return inquiry.list_bad((outcome.invocation_key,))
-    return inquiry.list_bad(list_run_invocation_keys(inquiry.tx, inquiry.graph.scope.account_key, outcome.run_id))
+    account_key = inquiry.graph.scope.account_key
+    keys = (
+        (outcome.invocation_key,) if outcome.run_id is None
+        else list_run_invocation_keys(inquiry.tx, account_key, outcome.run_id)
+    )  # fmt: skip
+    return list_bad_outcomes(inquiry.tx, account_key, keys)
 
 
 def _explain_skip(outcome: Outcome, in_run: dict[str, Outcome]) -> Cause:
@@ -137,7 +133,7 @@ def explain_late(inquiry: Inquiry, unique_id: str, job: JobFacts, judgement: Jud
     tx, graph, account_key = inquiry.tx, inquiry.graph, inquiry.graph.scope.account_key
     if judgement.runs and judgement.runs[0].status is RunStatus.ERROR:
         run = judgement.runs[0]
-        bad = inquiry.list_bad(list_run_invocation_keys(tx, account_key, run.run_id))
+        bad = list_bad_outcomes(tx, account_key, list_run_invocation_keys(tx, account_key, run.run_id))
         failures = [found for found in bad.values() if found.is_failed and found.unique_id in graph.nodes]
         if failures:
             roots = [found for found in failures if find_roots(found.unique_id, bad, graph.parents) == (found,)]

@@ -52,6 +52,24 @@ class Observatory:
     accepted: threading.Event = field(default_factory=threading.Event)
     stored: threading.Event = field(default_factory=threading.Event)
 
+    def limited_to(self, account_keys: frozenset[int]) -> Observatory:
+        """Give an observatory in whose store nothing is but these accounts.
+
+        It shares what is named here and nothing that this one remembers.
+        """
+        return Observatory(
+            settings=self.settings,
+            store=self.store.limited_to(account_keys),
+            key=self.key,
+            transport=self.transport,
+            clock=self.clock,
+            sleep=self.sleep,
+            random=self.random,
+            traffic=self.traffic,
+            accepted=self.accepted,
+            stored=self.stored,
+        )
+
     def client(self, account: Account) -> Client:
         """Give a client for an account, on the budget that all processes share.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -10,10 +11,12 @@ from sqlalchemy import Connection
 
 from headwater.collect import CollectedRun, CollectedTarget, decode
 from headwater.errors import HeadwaterError, NotAllowed, StoreBusy
+from headwater.model.account import AccountAddress
 from headwater.observatory.background import repeating
 from headwater.observatory.collecting import receive
 from headwater.observatory.holder import Observatory
 from headwater.observatory.inbox_reports import AcceptReport, InboxFault, InboxReport
+from headwater.observatory.limits import Limit, is_within, name_limit
 from headwater.store import inbox as stored
 
 MOST_WAITING = 1_000
@@ -23,10 +26,10 @@ _SHOWN = 20
 _DIED = "The process that stored it ended on the way."
 
 
-def accept(observatory: Observatory, body: bytes, *, only_account: int | None = None) -> AcceptReport:
+def accept(observatory: Observatory, body: bytes, *, only: Limit = None) -> AcceptReport:
     """Keep what the SDK collected, in one small transaction; it is stored afterwards.
 
-    With `only_account` nothing but runs of the dbt Cloud account of this id.
+    With `only` nothing but runs of these accounts.
 
     Raises:
         NotAllowed: it is of another account, or of none; nothing is kept.
@@ -34,10 +37,10 @@ def accept(observatory: Observatory, body: bytes, *, only_account: int | None = 
         StoreError: it could not be kept, or too much waits; the SDK sends it again later.
     """
     collected = decode(body)
-    if only_account is not None:
-        _check_account(collected, only_account)
     now = observatory.store.now()
     with observatory.store.write() as tx:
+        if only is not None:
+            _check_account(tx, collected, only)
         if stored.count_bodies(tx) >= MOST_WAITING:
             raise StoreBusy(f"{MOST_WAITING:,} collected runs wait to be stored.", hint="Send it again later.")
         is_new = stored.add_body(tx, hashlib.sha256(body).digest(), body, _say_what(collected), now)
@@ -111,10 +114,11 @@ def _store(observatory: Observatory, claimed: stored.ClaimedBody) -> bool:
     return False
 
 
-def _check_account(collected: CollectedRun | CollectedTarget, only: int) -> None:
-    if isinstance(collected, CollectedTarget) or collected.address.account_id != only:
+def _check_account(tx: Connection, collected: CollectedRun | CollectedTarget, only: Collection[AccountAddress]) -> None:
+    if isinstance(collected, CollectedTarget) or not is_within(tx, only, collected.address):
+        named = ", ".join(name_limit(tx, tuple(only)) or ())
         raise NotAllowed(
-            f"This token hands in runs of account {only} only; this is {_say_what(collected)}.",
+            f"This token hands in runs of {named} only; this is {_say_what(collected)}.",
             hint="Make one for this account, or for all: 'headwater token create NAME --role ingest'.",
         )
 

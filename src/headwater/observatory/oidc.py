@@ -24,7 +24,6 @@ from headwater.model.secret import Secret
 from headwater.observatory.access import Role, make_secret
 from headwater.observatory.audit import NOBODY, Actor, note
 from headwater.observatory.sessions import begin_session
-from headwater.store import access as kept
 from headwater.store import users as people
 
 if TYPE_CHECKING:
@@ -247,7 +246,7 @@ def _let_in(observatory: Observatory, client: Client, claims: dict[str, Any], ad
             by = Actor(name=user.name, address=address)
             if user.role != role:
                 people.change_user(tx, user.name, role=role)
-                kept.delete_access_of(tx, user.name)
+                people.delete_access_of(tx, user.name)
                 note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
             proved_at = _proved_at(claims, now)
             session = begin_session(tx, user.name, now=now, proved_at=proved_at, address=address, replaces=replaces)

@@ -388,4 +388,4 @@ class TokenSummary:
     expires_at: datetime | None
     is_revoked: bool
     created_by: str
-    account_id: int | None
+    accounts: tuple[str, ...] | None

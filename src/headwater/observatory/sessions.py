@@ -10,6 +10,7 @@ from headwater.errors import WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.access import NOTE_AFTER, Caller, Role, hash_secret, make_secret, note_use
 from headwater.observatory.audit import COMMAND_LINE, Actor, note
+from headwater.observatory.limits import find_keys
 from headwater.store import access as kept
 from headwater.store import users as people
 
@@ -128,6 +129,10 @@ def find_session(observatory: Observatory, secret: str) -> Caller | None:
     now, session_hash = observatory.store.now(), hash_secret(secret)
     with observatory.store.read() as tx:
         session = kept.find_session(tx, session_hash, now)
+        # What an admin administers is one whole: a limit sleeps while somebody is one.
+        is_limited = session is not None and session.user.role != Role.ADMIN
+        limit = session.user.accounts if session is not None and is_limited else None
+        keys = find_keys(tx, limit)
     if session is None:
         return None
     if now - session.last_seen_at > NOTE_AFTER:
@@ -141,6 +146,8 @@ def find_session(observatory: Observatory, secret: str) -> Caller | None:
         is_fresh=session.proved_at is not None and now - session.proved_at <= FRESH,
         has_password=user.has_password,
         issuer=user.issuer,
+        accounts=limit,
+        account_keys=keys,
     )
 
 
@@ -176,5 +183,5 @@ def end_sessions(observatory: Observatory, *, by: Actor) -> None:
     """Log somebody out everywhere, here too."""
     now = observatory.store.now()
     with observatory.store.write() as tx:
-        kept.delete_access_of(tx, by.name)
+        people.delete_access_of(tx, by.name)
         note(observatory, tx, by, "logged out everywhere", by.name, now=now)

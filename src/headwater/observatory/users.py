@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from headwater.errors import TooManyTries, WrongUse
 from headwater.observatory.access import Role
 from headwater.observatory.audit import COMMAND_LINE, NOBODY, Actor, note
+from headwater.observatory.limits import name_limit, read_limit
 from headwater.observatory.passwords import hash_again, hash_password, is_outdated, is_password
 from headwater.observatory.sessions import begin_session
 from headwater.store import access as kept
 from headwater.store import users as people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
 
@@ -38,7 +39,10 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,79}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSummary:
-    """A user; `signs_in_with` is `password`, the address of an OpenID provider, or `link` where there is neither."""
+    """A user; `signs_in_with` is `password`, the address of an OpenID provider, or `link` where there is neither.
+
+    `tokens` are the API tokens it created that still let in, by name; `accounts` those it sees alone, None for all.
+    """
 
     name: str
     role: str
@@ -47,6 +51,8 @@ class UserSummary:
     last_login_at: datetime | None
     sessions: int
     is_disabled: bool
+    tokens: tuple[str, ...]
+    accounts: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +87,20 @@ def list_users(observatory: Observatory) -> UsersReport:
 
 
 def add_user(
-    observatory: Observatory, name: str, role: Role, password: Secret | None = None, *, by: Actor = COMMAND_LINE
+    observatory: Observatory,
+    name: str,
+    role: Role,
+    password: Secret | None = None,
+    *,
+    accounts: Collection[str] | None = None,
+    by: Actor = COMMAND_LINE,
 ) -> UserSummary:
-    """Add a user; without a password only an invitation lets it in.
+    """Add a user; without a password only an invitation lets it in, with `accounts` it sees those of these names alone.
 
     Raises:
-        WrongUse: the name is taken or is none, the role is none of a person, or the password is no good.
+        WrongUse: the name is taken or is none, the role is none of a person or is not limited, or the password is no
+            good.
+        NotKnown: there is no account of a name.
     """
     name, now = read_name(name), observatory.store.now()
     _check_role(role)
@@ -96,6 +110,8 @@ def add_user(
         if password_hash is not None:
             people.change_user(tx, name, password_hash=password_hash, password_set_at=now)
         note(observatory, tx, by, "user added", name, now=now, detail=role)
+        if accounts is not None:
+            _limit(observatory, tx, people.get_user(tx, name), accounts, by, now)
         return _summarise(tx, people.get_user(tx, name), now)
 
 
@@ -111,15 +127,41 @@ def set_role(observatory: Observatory, name: str, role: Role, *, by: Actor = COM
         if user.issuer is not None:
             raise WrongUse(f"The role of {user.name} comes from its groups.", hint=f"Change them at {user.issuer}.")
         people.change_user(tx, user.name, role=role)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "role changed", user.name, now=now, detail=f"{user.role} to {role}")
+
+
+def set_accounts(
+    observatory: Observatory, name: str, accounts: Collection[str] | None, *, by: Actor = COMMAND_LINE
+) -> None:
+    """Limit a user to the accounts of these names, or to none with None, and log it out everywhere.
+
+    Raises:
+        NotKnown: there is no such user, or no account of a name.
+        WrongUse: no account is named, or it is an admin, who sees every one.
+    """
+    with _changing(observatory, name) as (tx, user, now):
+        _limit(observatory, tx, user, accounts, by, now)
+        people.delete_access_of(tx, user.name)
+
+
+def _limit(
+    observatory: Observatory, tx: Connection, user: User, accounts: Collection[str] | None, by: Actor, now: datetime
+) -> None:
+    if user.role == Role.ADMIN and accounts is not None:
+        raise WrongUse(f"{user.name} is an admin, who sees every account.", hint="Give it another role first.")
+    limit = None if accounts is None else read_limit(tx, accounts)
+    people.change_user(tx, user.name, accounts=people.to_accounts(limit))
+    named = name_limit(tx, limit)
+    detail = "every account" if named is None else ", ".join(named)
+    note(observatory, tx, by, "accounts changed", user.name, now=now, detail=detail)
 
 
 def disable_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> None:
     """Let a user in no more, from this moment; raises NotKnown, and WrongUse for the last admin."""
     with _changing(observatory, name) as (tx, user, now):
         people.change_user(tx, user.name, disabled_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "user disabled", user.name, now=now)
 
 
@@ -128,6 +170,23 @@ def enable_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE
     with _changing(observatory, name) as (tx, user, now):
         people.change_user(tx, user.name, disabled_at=None)
         note(observatory, tx, by, "user enabled", user.name, now=now)
+
+
+def remove_user(observatory: Observatory, name: str, *, by: Actor = COMMAND_LINE) -> UserSummary:
+    """Remove a user, whose sessions and links end; gives what it was.
+
+    API tokens it created stay, since programs use them, and the audit log keeps its name. Whom an OpenID provider
+    vouches for is added anew when it comes again: disable it instead.
+
+    Raises:
+        NotKnown: there is no such user.
+        WrongUse: it is the last admin.
+    """
+    with _changing(observatory, name) as (tx, user, now):
+        removed = _summarise(tx, user, now)
+        people.delete_user(tx, user.name)
+        note(observatory, tx, by, "user removed", user.name, now=now, detail=user.role)
+    return removed
 
 
 def set_password(observatory: Observatory, name: str, password: Secret, *, by: Actor = COMMAND_LINE) -> None:
@@ -143,7 +202,7 @@ def set_password(observatory: Observatory, name: str, password: Secret, *, by: A
         if user.issuer is not None:
             raise WrongUse(f"{user.name} signs in at {user.issuer}.", hint="It has no password here.")
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         note(observatory, tx, by, "password set", user.name, now=now)
 
 
@@ -162,7 +221,7 @@ def change_password(observatory: Observatory, name: str, so_far: str, password: 
         raise WrongUse("The password so far is not right.")
     with _changing(observatory, name) as (tx, user, _):
         people.change_user(tx, user.name, password_hash=password_hash, password_set_at=now)
-        kept.delete_access_of(tx, user.name)
+        people.delete_access_of(tx, user.name)
         session = begin_session(tx, user.name, now=now, proved_at=now, address=by.address)
         note(observatory, tx, by, "password set", user.name, now=now)
     return session
@@ -242,4 +301,6 @@ def _summarise(tx: Connection, user: User, now: datetime) -> UserSummary:
         last_login_at=user.last_login_at,
         sessions=kept.count_sessions(tx, user.name, now),
         is_disabled=user.disabled_at is not None,
+        tokens=tuple(kept.list_tokens_of(tx, user.name, now)),
+        accounts=None if user.role == Role.ADMIN else name_limit(tx, user.accounts),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, insert, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from headwater.errors import NotKnown, WrongUse
+from headwater.model.account import AccountAddress
 from headwater.store.rows import ApiToken, Session, User
 from headwater.store.schema import api_tokens, login_links, login_tries, sessions
-from headwater.store.users import find_user
+from headwater.store.users import find_user, read_accounts, to_accounts
 from headwater.store.values import clean_key
 
 _TOKEN = [column for column in api_tokens.c if column.name != "token_hash"]
@@ -28,7 +30,7 @@ def save_api_token(
     now: datetime,
     expires_at: datetime | None = None,
     created_by: str = "",
-    account_id: int | None = None,
+    accounts: Collection[AccountAddress] | None = None,
 ) -> None:
     """Keep a new API token.
 
@@ -40,7 +42,7 @@ def save_api_token(
     if tx.execute(select(api_tokens.c.name).where(known)).first() is not None:
         raise WrongUse(f"There is a token {name} already.", hint="Take another name, or revoke it first.")
     facts = {"name": name, "role": role, "token_hash": token_hash, "prefix": prefix, "created_at": now}
-    facts |= {"expires_at": expires_at, "created_by": created_by, "account_id": account_id}
+    facts |= {"expires_at": expires_at, "created_by": created_by, "accounts": to_accounts(accounts)}
     tx.execute(insert(api_tokens).values(**facts))
 
 
@@ -59,6 +61,13 @@ def note_token_use(tx: Connection, name: str, now: datetime) -> None:
 def list_api_tokens(tx: Connection) -> list[ApiToken]:
     """List the tokens by name, revoked ones included."""
     return [_token(row) for row in tx.execute(select(*_TOKEN).order_by(api_tokens.c.name))]
+
+
+def list_tokens_of(tx: Connection, creator: str, now: datetime) -> list[str]:
+    """List the names of the tokens that somebody created and that let in now."""
+    here = (api_tokens.c.created_by == clean_key(creator)) & api_tokens.c.revoked_at.is_(None)
+    found = select(api_tokens.c.name).where(here & _before(now, api_tokens.c.expires_at)).order_by(api_tokens.c.name)
+    return list(tx.execute(found).scalars())
 
 
 def revoke_api_token(tx: Connection, name: str, now: datetime) -> None:
@@ -130,12 +139,6 @@ def delete_session(tx: Connection, session_hash: bytes) -> None:
     tx.execute(delete(sessions).where(sessions.c.session_hash == session_hash))
 
 
-def delete_access_of(tx: Connection, user: str) -> None:
-    """End every session of a user, and let no link in that was made for it."""
-    tx.execute(delete(sessions).where(sessions.c.user_name == clean_key(user)))
-    tx.execute(delete(login_links).where(login_links.c.user_name == clean_key(user)))
-
-
 def count_sessions(tx: Connection, user: str, now: datetime) -> int:
     """Count where a user is logged in."""
     here = (sessions.c.user_name == clean_key(user)) & (sessions.c.expires_at > now)
@@ -185,4 +188,5 @@ def _session(row: Any, user: User) -> Session:
 
 
 def _token(row: Any) -> ApiToken:
-    return ApiToken(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    facts = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    return ApiToken(**{**facts, "accounts": read_accounts(facts["accounts"])})

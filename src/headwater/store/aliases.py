@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
-from headwater.model.account import AccountAddress
-from headwater.store.accounts import find_account_by_address, get_account
+from headwater.model.account import ANY_ORIGIN, AccountAddress
+from headwater.store.accounts import find_account_by_address, find_accounts_by_id, get_account
 from headwater.store.rows import Account
 from headwater.store.schema import account_aliases, accounts
 from headwater.store.values import clean_key
@@ -42,6 +43,17 @@ def find_account_by_any_address(tx: Connection, address: AccountAddress) -> Acco
     )
     account_key = tx.execute(select(account_aliases.c.account_key).where(here)).scalar()
     return None if account_key is None else get_account(tx, account_key)
+
+
+def find_account_keys(tx: Connection, addresses: Iterable[AccountAddress]) -> frozenset[int]:
+    """Find the accounts that some addresses name, by the accounts' own addresses or other ones; see ANY_ORIGIN."""
+    keys = set()
+    for address in addresses:
+        if address.origin == ANY_ORIGIN:
+            keys |= {account.account_key for account in find_accounts_by_id(tx, address.account_id)}
+        elif (known := find_account_by_any_address(tx, address)) is not None:
+            keys.add(known.account_key)
+    return frozenset(keys)
 
 
 def move_account(tx: Connection, account: Account, name: str, address: AccountAddress, now: datetime) -> Account:

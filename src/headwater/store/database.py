@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from headwater.errors import StoreBusy, StoreUnavailable
 from headwater.store.faults import translated
+from headwater.store.limited import limit_engine
 from headwater.store.migrate import NEWEST, migrate, read_revision
 
 _BUSY_SECONDS = 10.0
@@ -25,6 +26,8 @@ _LOG_PAGES = 4000
 """Pages in SQLite's write-ahead log, 16 MB, after which a commit moves them itself, where no process did so before."""
 _WRITES = "headwater_writes"
 _NOTES = "headwater_notes"
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class Store:
             tx.execution_options(**{_WRITES: True, _NOTES: {}})
             with tx.begin():
                 yield tx
+
+    def limited_to(self, account_keys: frozenset[int]) -> Store:
+        """Give the same database with nothing in it but these accounts; only this one is to be closed."""
+        return replace(self, engine=limit_engine(self.engine, account_keys))
 
     def now(self) -> datetime:
         """Give the time: of the given clock, else of PostgreSQL, which all its clients share, else of the system."""
@@ -124,6 +131,17 @@ class Store:
             yield
         finally:
             self._writing.release()
+
+
+def read_once(tx: Connection, key: tuple[object, ...], read: Callable[[], Read]) -> Read:
+    """Give what a transaction that changes nothing has read before under a key; one that may change it reads again."""
+    if tx.get_execution_options().get(_WRITES):
+        return read()
+    known = notes(tx)
+    if key not in known:
+        known[key] = read()
+    found: Read = known[key]
+    return found
 
 
 def notes(tx: Connection) -> dict[Any, Any]:

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, false, func, or_, select, tuple_, type_coerce
 
 from headwater.model.node import Macro, Node, Relation
+from headwater.store.database import read_once
 from headwater.store.lineage_rows import LineageRow, ManifestUse, PlaceRow
 from headwater.store.manifests import list_chain, list_node_versions
 from headwater.store.nodes import MACRO, read_body
@@ -56,9 +57,13 @@ _decode_told = msgspec.msgpack.Decoder(_Told).decode
 
 def list_places(tx: Connection, account_keys: tuple[int, ...] | None = None) -> list[PlaceRow]:
     """List every project and environment of which a manifest is stored, by the names of account and project."""
-    asked = {} if account_keys is None else {"of_accounts": account_keys}
-    rows = tx.execute(_places(of_some=account_keys is not None), asked)
-    return [PlaceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    def read() -> list[PlaceRow]:
+        asked = {} if account_keys is None else {"of_accounts": account_keys}
+        rows = tx.execute(_places(of_some=account_keys is not None), asked)
+        return [PlaceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented name
+
+    return list(read_once(tx, ("places", account_keys), read))
 
 
 @cache
@@ -94,13 +99,9 @@ def find_manifest_at(tx: Connection, scope: Scope, at: datetime | None = None) -
 
     Invocations of pull requests count only where there are no others: they say nothing of what is deployed.
     """
-    used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
-    query = _uses(scope, used_at)
-    if at is not None:
-        query = query.where(used_at <= at)
-    newest = query.order_by(used_at.desc(), invocations.c.invocation_key.desc()).limit(1)
     for proposed in (False, True):
-        row = tx.execute(newest.where(is_proposed().is_(proposed))).first()
+        query = _newest_use(proposed=proposed, is_past=at is not None)
+        row = tx.execute(query, _of(scope) if at is None else {**_of(scope), "at": at}).first()
         if row is not None:
             return int(row.manifest_key)
     columns = manifests.c
@@ -110,17 +111,25 @@ def find_manifest_at(tx: Connection, scope: Scope, at: datetime | None = None) -
     return found
 
 
+@cache
+def _newest_use(*, proposed: bool, is_past: bool) -> Select[Any]:
+    used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
+    query = _uses(used_at).where(is_proposed().is_(proposed))
+    if is_past:
+        query = query.where(used_at <= bindparam("at"))
+    return query.order_by(used_at.desc(), invocations.c.invocation_key.desc()).limit(1)
+
+
 def list_manifest_uses(tx: Connection, scope: Scope) -> list[ManifestUse]:
     """List when another manifest than before came into force in a place, oldest first; pull requests are left out."""
     used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
     order = (used_at, invocations.c.invocation_key)
     before = func.lag(invocations.c.manifest_key).over(order_by=order)
-    told = _uses(scope, used_at).add_columns(before.label("before")).where(is_proposed().is_(False)).subquery()
+    told = _uses(used_at).add_columns(before.label("before")).where(is_proposed().is_(False)).subquery()
     changed = or_(told.c.before.is_(None), told.c.before != told.c.manifest_key)
     query = select(told).where(changed).order_by(told.c.used_at, told.c.invocation_key)
-    return [
-        ManifestUse(manifest_key=row.manifest_key, run_id=row.run_id, used_at=row.used_at) for row in tx.execute(query)
-    ]
+    rows = tx.execute(query, _of(scope))
+    return [ManifestUse(manifest_key=row.manifest_key, run_id=row.run_id, used_at=row.used_at) for row in rows]
 
 
 def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[LineageRow]:
@@ -220,7 +229,7 @@ def list_differences(
     )
 
 
-def _uses(scope: Scope, used_at: ColumnElement[Any]) -> Select[Any]:
+def _uses(used_at: ColumnElement[Any]) -> Select[Any]:
     columns = invocations.c
     same = (runs.c.account_key == columns.account_key) & (runs.c.run_id == columns.run_id)
     return (
@@ -229,12 +238,16 @@ def _uses(scope: Scope, used_at: ColumnElement[Any]) -> Select[Any]:
         )
         .select_from(invocations.outerjoin(runs, same))
         .where(
-            columns.account_key == scope.account_key,
-            columns.project_id == scope.project_id,
-            columns.environment_id == scope.environment_id,
+            columns.account_key == bindparam("of_account"),
+            columns.project_id == bindparam("of_project"),
+            columns.environment_id == bindparam("of_environment"),
             columns.manifest_key.is_not(None),
         )
     )
+
+
+def _of(scope: Scope) -> dict[str, object]:
+    return {"of_account": scope.account_key, "of_project": scope.project_id, "of_environment": scope.environment_id}
 
 
 def is_proposed() -> ColumnElement[bool]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from headwater.model.outcome import GOOD, Outcome
+from headwater.store.database import read_once
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.writing import Scope, chunks
 
@@ -117,8 +118,13 @@ def _newest(results: Table, which: ColumnElement[bool]) -> Select[Any]:
 
 def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[str, Outcome]:
     """Give what did not go well in some invocations, by unique_id; the last of each node counts."""
-    rows = tx.execute(_bad(), {"of_account": account_key, "of_invocations": list(invocation_keys)})
-    return {outcome.unique_id: outcome for outcome in map(_outcome, rows)}
+    keys = tuple(invocation_keys)
+
+    def read() -> dict[str, Outcome]:
+        rows = tx.execute(_bad(), {"of_account": account_key, "of_invocations": keys})
+        return {outcome.unique_id: outcome for outcome in map(_outcome, rows)}
+
+    return dict(read_once(tx, ("bad outcomes", account_key, keys), read))
 
 
 @cache

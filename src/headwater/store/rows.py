@@ -285,7 +285,10 @@ class StoreCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiToken:
-    """An API token, without what would let it in; `prefix` is the beginning people know it by."""
+    """An API token, without what would let it in; `prefix` is the beginning people know it by.
+
+    `accounts` are those it has to do with alone, None for every one.
+    """
 
     name: str
     role: str
@@ -295,12 +298,15 @@ class ApiToken:
     expires_at: datetime | None
     revoked_at: datetime | None
     created_by: str
-    account_id: int | None
+    accounts: tuple[AccountAddress, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person. `issuer` and `subject` are of the OpenID provider that vouches for somebody without a password here."""
+    """A person. `issuer` and `subject` are of the OpenID provider that vouches for somebody without a password here.
+
+    `accounts` as of a token.
+    """
 
     name: str
     role: str
@@ -311,6 +317,7 @@ class User:
     password_set_at: datetime | None
     last_login_at: datetime | None
     disabled_at: datetime | None
+    accounts: tuple[AccountAddress, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from headwater.errors import NotKnown, WrongUse
+from headwater.model.account import AccountAddress
 from headwater.store.rows import User
-from headwater.store.schema import users
+from headwater.store.schema import login_links, sessions, users
 from headwater.store.values import clean_key
 
 _USER = [column for column in users.c if column.name != "password_hash"]
@@ -25,13 +27,14 @@ def lock_users(tx: Connection) -> None:
 def add_user(
     tx: Connection, name: str, *, role: str, now: datetime, issuer: str | None = None, subject: str | None = None
 ) -> User:
-    """Keep a new user, whom nothing lets in yet.
+    """Keep a new user, whom nothing lets in yet, nor what let in somebody who had the name before.
 
     Raises:
         WrongUse: there is a user of this name.
     """
     if find_user(tx, name) is not None:
         raise WrongUse(f"There is a user {name} already.", hint="Take another name.")
+    delete_access_of(tx, name)
     tx.execute(insert(users).values(name=name, role=role, issuer=issuer, subject=subject, created_at=now))
     return get_user(tx, name)
 
@@ -70,8 +73,20 @@ def find_password_hash(tx: Connection, name: str) -> str | None:
 
 
 def change_user(tx: Connection, name: str, **facts: Any) -> None:
-    """Change a user: role, password_hash, password_set_at, last_login_at, disabled_at."""
+    """Change a user: role, password_hash, password_set_at, last_login_at, disabled_at, accounts as kept."""
     tx.execute(update(users).where(users.c.name == clean_key(name)).values(facts))
+
+
+def delete_user(tx: Connection, name: str) -> None:
+    """Forget a user with every session and link it had."""
+    delete_access_of(tx, name)
+    tx.execute(delete(users).where(users.c.name == clean_key(name)))
+
+
+def delete_access_of(tx: Connection, name: str) -> None:
+    """End every session of a user, and let no link in that was made for it."""
+    tx.execute(delete(sessions).where(sessions.c.user_name == clean_key(name)))
+    tx.execute(delete(login_links).where(login_links.c.user_name == clean_key(name)))
 
 
 def count_admins(tx: Connection) -> int:
@@ -93,4 +108,15 @@ def _first(tx: Connection, here: Any) -> User | None:
 
 
 def _user(row: Any) -> User:
-    return User(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    facts = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    return User(**{**facts, "accounts": read_accounts(facts["accounts"])})
+
+
+def to_accounts(accounts: Collection[AccountAddress] | None) -> list[list[Any]] | None:
+    """Give the accounts that somebody is limited to as they are kept."""
+    return None if accounts is None else sorted([one.origin, one.account_id] for one in accounts)
+
+
+def read_accounts(kept: list[list[Any]] | None) -> tuple[AccountAddress, ...] | None:
+    """Read what `to_accounts` gave."""
+    return None if kept is None else tuple(AccountAddress(origin, number) for origin, number in kept)

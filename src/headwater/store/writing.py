@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from headwater.store.limited import check_whole
+
 T = TypeVar("T")
 
 _COPY_FROM = 50
@@ -61,6 +63,7 @@ def _upsert(dialect: str, table: Table, changed: frozenset[str]) -> Any:
 
 def insert_rows(tx: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
     """Insert many rows whose values are already as the database keeps them; returns how many."""
+    check_whole(tx)
     listed = rows if isinstance(rows, list) else list(rows)
     names = ", ".join(f'"{name}"' for name in columns)
     if tx.dialect.name == "sqlite":

@@ -146,7 +146,7 @@ def revision_document(request: Request[Any, Any, Any]) -> Revision:
 )
 def accept_collected(request: Request[Any, Any, Any], body: RawBody) -> AcceptReport:
     """Accept a run or a target folder as the SDK collected it; it is stored right after the answer."""
-    return door_of(request).accept(body, only_account=request.scope["user"].account_id)
+    return door_of(request).accept(body, only=request.scope["user"].accounts)
 
 
 @get("/healthz", role=PUBLIC, sync_to_thread=False)

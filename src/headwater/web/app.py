@@ -148,13 +148,12 @@ def build_app(
         HeadwaterError: a route declares no role.
     """
     static = create_static_files_router("/static", [_STATIC], opt={"role": PUBLIC})
-    broadcast = live.Broadcast(door.get_revision, door.prepare_lineage)
     app = Litestar(
         [*_HANDLERS, *more_handlers, static],
         guards=[guard],
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=_describe(),
-        state=State({"door": door, "origin": origin, "broadcast": broadcast}),
+        state=State({"door": door, "origin": origin, "broadcasts": live.Broadcasts()}),
         logging_config=None,
     )
     check_declared(app)

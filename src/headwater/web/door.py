@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,12 +29,16 @@ from headwater.observatory import (
     verdicts,
     webhooks,
 )
+from headwater.observatory.access import Role
+from headwater.observatory.holder import get_account
+from headwater.observatory.remembered import Remembered
 from headwater.web.people import People, open_people
 
 if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
 
     from headwater.model.secret import Secret
+    from headwater.observatory.access import Caller
     from headwater.observatory.audit import Actor
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.explorer import LineageQuestion
@@ -62,10 +66,13 @@ if TYPE_CHECKING:
     from headwater.observatory.verdicts import VerdictReport
     from headwater.observatory.webhooks import Heard
 
+_MOST_LIMITS = 16
+"""Limited doors that are kept open, each with what it remembers of its accounts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """Every question and act the web asks for."""
+    """Every question and act the web asks for; `limited_to` gives a door behind which some accounts alone are."""
 
     get_overview: Callable[[int], OverviewReport]
     list_runs: Callable[[RunFilter, int, int], RunsReport]
@@ -103,15 +110,25 @@ class Door:
     accept: Callable[..., AcceptReport]
     hear: Callable[[str, bytes, str], Heard]
     people: People
+    limited_to: Callable[[frozenset[int]], Door]
 
 
 def door_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Door:
-    """Give the door of the application a request came to."""
+    """Give the door of the application a request came to, with what is there for whom the guard let in."""
+    door, caller = whole_door_of(connection), cast("Caller | None", connection.scope.get("user"))
+    if caller is None or caller.account_keys is None or caller.role is Role.INGEST:
+        return door  # who hands in reads nothing, and is asked at the door whose it is
+    return door.limited_to(caller.account_keys)
+
+
+def whole_door_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Door:
+    """Give the door behind which everything is: for finding out who asks, and for nothing else."""
     return cast("Door", connection.app.state.door)
 
 
 def open_door(observatory: Observatory) -> Door:
     """Open the door to an observatory."""
+    limited: Remembered[Door] = Remembered(_MOST_LIMITS)
     return Door(
         get_overview=lambda days: overview.get_overview(observatory, days=days),
         list_runs=lambda asked, limit, offset: runs.list_runs(observatory, asked, limit=limit, offset=offset),
@@ -153,4 +170,27 @@ def open_door(observatory: Observatory) -> Door:
         accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
         people=open_people(observatory),
+        limited_to=lambda keys: limited.get(keys, lambda: _open_limited(observatory, keys)),
+    )
+
+
+def _open_limited(observatory: Observatory, account_keys: frozenset[int]) -> Door:
+    """Open a door behind which nothing is but these accounts.
+
+    What starts a run or a pass goes on as for everybody, once its account was found there.
+    """
+    within, whole = observatory.limited_to(account_keys), open_door(observatory)
+
+    def found(act: Callable[..., Any]) -> Callable[..., Any]:
+        def do(account: str, *given: Any) -> Any:
+            return act(get_account(within, account).name, *given)
+
+        return do
+
+    return replace(
+        open_door(within),
+        rerun=found(whole.rerun),
+        retry=found(whole.retry),
+        start_job=found(whole.start_job),
+        sync_now=found(whole.sync_now),
     )

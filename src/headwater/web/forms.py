@@ -12,10 +12,19 @@ from headwater.observatory.audit import Actor
 SIZE_LIMIT = 4096
 """Bytes of a form with a few fields."""
 
+NAMING_SIZE_LIMIT = 256 * 1024
+"""Bytes of a form that may name every account there is."""
+
 
 def read_form(body: bytes) -> dict[str, str]:
     """Read the fields of a form, the first of each name, with the blanks around them."""
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+
+
+def read_accounts(body: bytes) -> tuple[str, ...] | None:
+    """Read which accounts a form names, None where it says every one."""
+    fields = parse_qs(body.decode("utf-8", "replace"))
+    return tuple(fields.get("account", ())) if fields.get("sees") == ["named"] else None
 
 
 def address_of(request: Request[Any, Any, Any]) -> str:

@@ -16,7 +16,7 @@ from litestar.routes import HTTPRoute
 
 from headwater.errors import HeadwaterError
 from headwater.observatory.access import Caller, Role, is_token
-from headwater.web.door import door_of
+from headwater.web.door import whole_door_of
 
 if TYPE_CHECKING:
     from litestar import Litestar
@@ -109,7 +109,7 @@ def _bearer(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 def find_caller(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller | None:
     """Find who sent a request, by its API token or else its session; None where neither lets anybody in."""
-    door, bearer = door_of(connection), _bearer(connection)
+    door, bearer = whole_door_of(connection), _bearer(connection)
     if bearer is not None:
         return door.people.find_token(bearer) if is_token(bearer) else None
     session = connection.cookies.get(cookie_name(connection))

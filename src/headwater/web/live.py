@@ -18,12 +18,15 @@ from litestar.response import Stream
 
 from headwater.errors import HeadwaterError, TooMany
 from headwater.observatory.access import Role
+from headwater.web.door import door_of
 from headwater.web.guard import find_caller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from litestar.types import Scope
+
+    from headwater.web.door import Door
 
 LOOK_PERIOD = 1.0
 CHECK_PERIOD = 10.0
@@ -137,20 +140,42 @@ class Broadcast:
                 await sync_to_thread(self._prepare)
 
 
+class Broadcasts:
+    """The broadcasts of one server: one for whoever sees everything, and one for each limit of those who do not."""
+
+    def __init__(self) -> None:
+        self._broadcasts: dict[frozenset[int] | None, Broadcast] = {}
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(broadcast.streams for broadcast in self._broadcasts.values())
+
+    def of(self, account_keys: frozenset[int] | None, door: Door) -> Broadcast:
+        """Give the broadcast for a limit, None for no limit; where there are many, those nobody hears are forgotten."""
+        if len(self._broadcasts) > MOST_STREAMS:
+            self._broadcasts = {keys: one for keys, one in self._broadcasts.items() if one.streams}
+        if account_keys not in self._broadcasts:
+            self._broadcasts[account_keys] = Broadcast(door.get_revision, door.prepare_lineage)
+        return self._broadcasts[account_keys]
+
+
 @get("/api/v1/events", role=Role.VIEWER, sync_to_thread=False, media_type="text/event-stream")
 def events_stream(request: Request[Any, Any, Any]) -> Stream:
     """Stream server-sent events: `revision`, now and whenever what is stored has changed; the rest is heartbeats."""
-    broadcast: Broadcast = request.app.state.broadcast
-    if broadcast.streams >= MOST_STREAMS:
+    broadcasts: Broadcasts = request.app.state.broadcasts
+    if broadcasts.streams >= MOST_STREAMS:
         raise TooMany(f"{MOST_STREAMS} pages are told already what changes.", hint="Ask /api/v1/revision now and then.")
+    broadcast = broadcasts.of(request.scope["user"].account_keys, door_of(request))
     messages = broadcast.stream(lambda: _may_listen(request), _ending_of(request.scope))
     headers = {"x-accel-buffering": "no"}
     return Stream(messages, media_type="text/event-stream", headers=headers)
 
 
 def _may_listen(request: Request[Any, Any, Any]) -> bool:
-    caller = find_caller(request)
-    return caller is not None and caller.role.includes(Role.VIEWER)
+    caller, before = find_caller(request), request.scope["user"]
+    is_same = caller is not None and caller.account_keys == before.account_keys
+    return is_same and caller is not None and caller.role.includes(Role.VIEWER)
 
 
 def _ending_of(scope: Scope) -> asyncio.Event:

@@ -43,9 +43,11 @@ class People:
     add_user: Callable[..., UserSummary]
     invite: Callable[..., Secret]
     set_role: Callable[..., None]
+    set_accounts: Callable[..., None]
     change_password: Callable[..., Secret]
     disable_user: Callable[..., None]
     enable_user: Callable[..., None]
+    remove_user: Callable[..., UserSummary]
     list_tokens: Callable[[], tuple[TokenSummary, ...]]
     create_token: Callable[..., tuple[TokenSummary, Secret]]
     revoke_token: Callable[..., None]
@@ -72,9 +74,11 @@ def open_people(observatory: Observatory) -> People:
         add_user=partial(users.add_user, observatory),
         invite=partial(sessions.create_invitation, observatory),
         set_role=partial(users.set_role, observatory),
+        set_accounts=partial(users.set_accounts, observatory),
         change_password=partial(users.change_password, observatory),
         disable_user=partial(users.disable_user, observatory),
         enable_user=partial(users.enable_user, observatory),
+        remove_user=partial(users.remove_user, observatory),
         list_tokens=partial(access.list_tokens, observatory),
         create_token=partial(access.create_token, observatory),
         revoke_token=partial(access.revoke_token, observatory),

@@ -20,19 +20,21 @@ from headwater.observatory.webhooks import WebhookReport
 from headwater.web.door import Door, door_of
 from headwater.web.filters import read_whole
 from headwater.web.guard import cookie_name
+from headwater.web.settings_pages import list_seen
 
 MOST_EVENTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneselfReport:
-    """Who asks and what it may do; a person with where it is logged in."""
+    """Who asks and what it may do, `accounts` alone where not every one; a person with where it is logged in."""
 
     name: str
     role: str
     is_person: bool
     has_password: bool
     issuer: str | None
+    accounts: tuple[str, ...] | None
     sessions: tuple[SessionSummary, ...]
 
 
@@ -100,6 +102,7 @@ def read_oneself(request: Request[Any, Any, Any]) -> OneselfReport:
         is_person=caller.is_person,
         has_password=caller.has_password,
         issuer=caller.issuer,
+        accounts=list_seen(request),
         sessions=door_of(request).people.list_sessions(caller.name, secret) if caller.is_person else (),
     )
 

@@ -16,7 +16,7 @@ from headwater.errors import NotKnown, TooManyTries, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.access import Caller, Role
 from headwater.web.door import door_of
-from headwater.web.forms import SIZE_LIMIT, actor_of, read_form
+from headwater.web.forms import NAMING_SIZE_LIMIT, SIZE_LIMIT, actor_of, read_accounts, read_form
 from headwater.web.login import make_cookie
 from headwater.web.settings_pages import show_oneself, show_tokens, show_users
 from headwater.web.undo import Undo, remember
@@ -71,17 +71,18 @@ def end_sessions(request: Request[Any, Any, Any]) -> Response[Any]:
     proof=True,
     include_in_schema=False,
     status_code=200,
-    request_max_body_size=SIZE_LIMIT,
+    request_max_body_size=NAMING_SIZE_LIMIT,
 )
 async def add_user(request: Request[Any, Any, Any], body: RawBody) -> Response[Any]:
     """Add a user and show the invitation, this once."""
-    return await sync_to_thread(_add_user, request, read_form(body))
+    return await sync_to_thread(_add_user, request, body)
 
 
-def _add_user(request: Request[Any, Any, Any], fields: dict[str, str]) -> Response[Any]:
-    people, by, name = door_of(request).people, actor_of(request), fields.get("name", "")
+def _add_user(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
+    people, by, fields = door_of(request).people, actor_of(request), read_form(body)
+    name = fields.get("name", "")
     try:
-        user = people.add_user(name, _read_role(fields), by=by)
+        user = people.add_user(name, _read_role(fields), accounts=read_accounts(body), by=by)
         return show_users(request, invitation=_invite(request, user.name), name=user.name)
     except WrongUse as error:
         return show_users(request, fault=str(error), name=name[:80], status_code=400)
@@ -94,17 +95,19 @@ def _add_user(request: Request[Any, Any, Any], fields: dict[str, str]) -> Respon
     sync_to_thread=True,
     include_in_schema=False,
     status_code=303,
-    request_max_body_size=SIZE_LIMIT,
+    request_max_body_size=NAMING_SIZE_LIMIT,
 )
 def change_user(
     request: Request[Any, Any, Any], name: FromPath[str], act: FromPath[str], body: RawBody
 ) -> Response[Any]:
-    """Change a user's role, disable or enable it, or show a link that lets it in once."""
+    """Change a user's role or accounts, disable, enable or remove it, or show a link that lets it in once."""
     people, by, fields = door_of(request).people, actor_of(request), read_form(body)
     acts: dict[str, Callable[[], object]] = {
         "role": lambda: people.set_role(name, _read_role(fields), by=by),
+        "accounts": lambda: people.set_accounts(name, _read_seen(body), by=by),
         "disable": lambda: people.disable_user(name, by=by),
         "enable": lambda: people.enable_user(name, by=by),
+        "remove": lambda: people.remove_user(name, by=by),
     }
     try:
         if act == "link":
@@ -115,16 +118,22 @@ def change_user(
         acts[act]()
     except WrongUse as error:
         return show_users(request, fault=str(error), status_code=404 if isinstance(error, NotKnown) else 400)
-    return Redirect(f"/settings/users?saved={act}", status_code=303, cookies=[remember(request, undo)])
+    cookies = [] if undo is None else [remember(request, undo)]
+    return Redirect(f"/settings/users?saved={act}", status_code=303, cookies=cookies)
 
 
-def _find_undo(request: Request[Any, Any, Any], name: str, act: str) -> Undo:
-    """Find the act that takes one back, before it is done."""
+def _find_undo(request: Request[Any, Any, Any], name: str, act: str) -> Undo | None:
+    """Find the act that takes one back, before it is done; None for what cannot be, and a user that is not there."""
     here = f"/settings/users/{quote(name, safe='')}"
     if act in _OPPOSITES:
         return Undo(action=f"{here}/{_OPPOSITES[act]}")
-    roles = {user.name: user.role for user in door_of(request).people.list_users().users}
-    return Undo(action=f"{here}/role", fields=(("role", roles.get(name, "")),))
+    user = next((user for user in door_of(request).people.list_users().users if user.name == name), None)
+    if user is None or act == "remove":
+        return None
+    if act == "role":
+        return Undo(action=f"{here}/role", fields=(("role", user.role),))
+    named = tuple(("account", account) for account in user.accounts or ())
+    return Undo(action=f"{here}/accounts", fields=(("sees", "all" if user.accounts is None else "named"), *named))
 
 
 @post(
@@ -133,19 +142,21 @@ def _find_undo(request: Request[Any, Any, Any], name: str, act: str) -> Undo:
     proof=True,
     include_in_schema=False,
     status_code=200,
-    request_max_body_size=SIZE_LIMIT,
+    request_max_body_size=NAMING_SIZE_LIMIT,
 )
 async def create_token(request: Request[Any, Any, Any], body: RawBody) -> Response[Any]:
     """Create an API token and show it, this once."""
-    return await sync_to_thread(_create_token, request, read_form(body))
+    return await sync_to_thread(_create_token, request, body)
 
 
-def _create_token(request: Request[Any, Any, Any], fields: dict[str, str]) -> Response[Any]:
-    name, by = fields.get("name", "").strip(), actor_of(request)
+def _create_token(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
+    fields, by = read_form(body), actor_of(request)
+    name = fields.get("name", "").strip()
     try:
         role, lifetime, account_id = _read_role(fields), _read_lifetime(fields), _read_account(fields)
-        people = door_of(request).people
-        _, secret = people.create_token(name, role, lifetime=lifetime, account_id=account_id, by=by)
+        _, secret = door_of(request).people.create_token(
+            name, role, lifetime=lifetime, accounts=read_accounts(body), account_id=account_id, by=by
+        )
     except WrongUse as error:
         return show_tokens(request, fault=str(error), name=name[:80], status_code=400)
     return show_tokens(request, secret=secret.reveal(), name=name)
@@ -175,6 +186,12 @@ def _invite(request: Request[Any, Any, Any], name: str) -> str:
     return f"{origin}/login#{secret.reveal()}"
 
 
+def _read_seen(body: bytes) -> tuple[str, ...] | None:
+    if read_form(body).get("sees") not in {"all", "named"}:
+        raise WrongUse("Choose every account, or these alone.")
+    return read_accounts(body)
+
+
 def _read_role(fields: dict[str, str]) -> Role:
     try:
         return Role(fields.get("role", ""))
@@ -187,7 +204,7 @@ def _read_account(fields: dict[str, str]) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
-        raise WrongUse("An account's id is the number in dbt Cloud's addresses; leave it empty for all.")
+        raise WrongUse("An account's id is the number in dbt Cloud's addresses; leave it empty for none.")
     return int(text)
 
 

@@ -18,11 +18,13 @@ _SAID = {
     "password": "The password is set. Wherever else you were logged in, you are not any more.",
     "added": "The user is added.",
     "role": "The role is changed, and the user is logged out everywhere.",
+    "accounts": "The accounts are set, and the user is logged out everywhere.",
     "disable": "The user is disabled and logged out everywhere.",
     "enable": "The user may come in again.",
+    "remove": "The user is removed for good and logged out everywhere. The audit log keeps the name.",
     "revoked": "The token is revoked for good: it lets nobody in. Where one is needed still, create another.",
 }
-_UNDONE = frozenset({"role", "disable", "enable"})
+_UNDONE = frozenset({"role", "accounts", "disable", "enable"})
 _LONGEST_PAGE = 100
 
 
@@ -78,7 +80,13 @@ def show_oneself(request: Request[Any, Any, Any], *, fault: str = "", status_cod
     """Show who one is and where one is logged in; `fault` is what was wrong with the form."""
     caller, secret = request.scope["user"], request.cookies.get(cookie_name(request), "")
     sessions = door_of(request).people.list_sessions(caller.name, secret) if caller.is_person else ()
-    return show(request, "settings.html", status_code=status_code, sessions=sessions, fault=fault)
+    accounts = list_seen(request)
+    return show(request, "settings.html", status_code=status_code, sessions=sessions, accounts=accounts, fault=fault)
+
+
+def list_seen(request: Request[Any, Any, Any]) -> tuple[str, ...] | None:
+    """List the accounts that are there for who asks; None where every one is."""
+    return None if request.scope["user"].account_keys is None else _list_names(request)
 
 
 def show_users(
@@ -90,6 +98,7 @@ def show_users(
         "settings_users.html",
         status_code=status_code,
         users=door_of(request).people.list_users().users,
+        accounts=_list_names(request),
         fault=fault,
         invitation=invitation,
         name=name,
@@ -106,11 +115,16 @@ def show_tokens(
         "settings_tokens.html",
         status_code=status_code,
         tokens=people.list_tokens(),
+        accounts=_list_names(request),
         now=people.get_about().as_of,
         fault=fault,
         secret=secret,
         name=name,
     )
+
+
+def _list_names(request: Request[Any, Any, Any]) -> tuple[str, ...]:
+    return tuple(account.account for account in door_of(request).list_accounts().accounts)
 
 
 def show(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **context: Any) -> Response[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Integer, LargeBinary, Table, UniqueConstraint
 
 from headwater.store.schema.columns import key, metadata, needed
-from headwater.store.values import Instant, Key, Number, Words
+from headwater.store.values import Instant, Json, Key, Number, Words
 
 api_tokens = Table(
     "api_tokens",
@@ -19,7 +19,7 @@ api_tokens = Table(
     Column("expires_at", Instant()),
     Column("revoked_at", Instant()),
     needed("created_by", Words(), "''"),
-    Column("account_id", Number()),
+    Column("accounts", Json()),  # the addresses of those it has to do with; none is every one
     UniqueConstraint("token_hash"),
 )
 
@@ -35,6 +35,7 @@ users = Table(
     Column("password_set_at", Instant()),
     Column("last_login_at", Instant()),
     Column("disabled_at", Instant()),
+    Column("accounts", Json()),  # as of a token
     UniqueConstraint("issuer", "subject"),
 )
 
