@@ -6,6 +6,9 @@ import pytest
 from sqlalchemy import event
 
 from cloud import running_cloud, watching
+from headwater.observatory.following import set_followed
+from headwater.observatory.job_reports import get_job
+from headwater.observatory.jobs import list_jobs
 from headwater.observatory.overview import get_overview
 from headwater.observatory.syncing import sync_accounts
 
@@ -57,3 +60,29 @@ def test_the_overview_takes_a_fixed_number_of_queries(overview):
     _, statements, _ = overview
 
     assert 0 < len(statements) <= 75
+
+
+def test_the_list_of_jobs_says_what_the_page_of_each_says(tmp_path):
+    """With two hours in which nothing ran and dbt Cloud was asked: the same marks, in a few queries more."""
+    with running_cloud(days=5) as cloud, watching(cloud, tmp_path, days=5) as observatory:
+        sync_accounts(observatory)
+        cloud.now += timedelta(hours=3)  # dbt Cloud's own clock stands
+        sync_accounts(observatory)
+        listed = list_jobs(observatory, days=5).jobs
+        alone = [get_job(observatory, job.account, job.job_id, days=5) for job in listed]
+        statements: list[str] = []
+        event.listen(observatory.store.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        list_jobs(observatory, days=5)
+        asked = len(statements)
+        paused = set_followed(observatory, "first", is_paused=True).account.is_paused
+        overdue_while_paused = [job.account for job in list_jobs(observatory, days=5).jobs if job.is_overdue]
+
+    for job, page in zip(listed, alone, strict=True):
+        marks = ("pace", "is_slowing", "runs_due", "runs_missed", "is_overdue")
+        assert [getattr(job, mark) for mark in marks] == [getattr(page, mark) for mark in marks], job.job_name
+        missed = None if page.schedule is None else len(page.schedule.missed)
+        assert job.runs_missed == missed
+    assert all(job.runs_missed for job in listed if job.job_name == "Hourly models")
+    assert {job.account for job in listed if job.is_overdue} == {"first", "second"}
+    assert (paused, set(overdue_while_paused)) == (True, {"second"})
+    assert 0 < asked <= 30

@@ -19,7 +19,7 @@ from headwater.errors import NotKnown, SecretUnavailable, WrongUse
 from headwater.model.account import AccountAddress
 from headwater.model.run import Way
 from headwater.model.secret import Secret
-from headwater.model.sync import SyncState
+from headwater.model.sync import SyncProgress, SyncState
 from headwater.store import access, users
 from headwater.store.accounts import find_sealed_token, get_account, set_token
 from headwater.store.budgets import SENT_WITHIN, block_requests_until, claim_requests
@@ -27,6 +27,7 @@ from headwater.store.database import Store, open_store
 from headwater.store.leases import claim_lease, find_lease_holder, release_lease, renew_lease
 from headwater.store.runs import save_run
 from headwater.store.secrets import SealingKey, open_sealing_key, open_token, read_sealing_key, seal_token
+from headwater.store.sync_progress import delete_progress, find_progress, save_progress
 from headwater.store.sync_states import add_requests, get_sync_state, save_sync_state
 
 asks = st.tuples(
@@ -156,6 +157,23 @@ def test_a_sync_state_is_kept_and_totals_only_grow(store: Store) -> None:
         save_sync_state(tx, account_key, state)
     with store.read() as tx:
         assert get_sync_state(tx, account_key) == replace(state, requests_total=15, rate_limited_total=1)
+
+
+def test_a_progress_is_kept_until_it_is_forgotten(store: Store) -> None:
+    """Every field survives, the share to a millionth; forgetting it says whether there was one."""
+    account_key = new_account(store)
+    progress = SyncProgress(
+        began_at=T0, noted_at=at(1), listed_from=at(-1), worked=timedelta(seconds=4.5), fetched=3, found=9,
+        share=0.25, requests_before=17,
+    )  # fmt: skip
+    with store.write() as tx:
+        assert find_progress(tx, account_key) is None
+        save_progress(tx, account_key, replace(progress, fetched=2))
+        save_progress(tx, account_key, progress)
+    with store.write() as tx:
+        assert find_progress(tx, account_key) == progress
+        assert (delete_progress(tx, account_key), delete_progress(tx, account_key)) == (True, False)
+        assert find_progress(tx, account_key) is None
 
 
 def test_api_tokens_let_in_until_they_expire_or_are_revoked(store: Store) -> None:

@@ -93,3 +93,24 @@ def test_the_api_starts_runs(site, tokens):
     assert (started.status, started.json["run_id"], started.json["retrying_run_id"]) == (201, 8, 7)
     assert site.ask("/api/v1/jobs/acme/12/run", "POST", token=tokens["operator"]).json["run_id"] == 300_412_991
     assert site.ask("/api/v1/runs/acme/7/undo", "POST", token=tokens["operator"]).status == 404
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_list_marks_what_to_look_at_in_words(site, browser, observatory, tokens, width):
+    """Slower, missed and not started stand in words beside a shape, with the numbers on it, as in the document."""
+    with open_logged_in(browser, site, observatory, "/jobs", width=width) as window:
+        marked = {
+            row.locator(".lead a").inner_text(): row.locator(".marks .status")
+            for row in window.locator("tbody tr").all()
+        }
+        words = {name: found.all_inner_texts() for name, found in marked.items()}
+        said = window.locator("h1").inner_text()
+
+        assert words == {"nightly": ["1 missed", "slower"], "hourly": ["not started"], "pull requests": []}
+        assert marked["nightly"].locator("svg").count() == 2
+        assert "28 % longer" in marked["nightly"].last.get_attribute("title")
+        assert said.endswith("1 job gets slower, 1 job has not started, 1 job missed runs.")
+        assert window.evaluate("document.documentElement.scrollWidth") <= width
+    jobs = {job["job_name"]: job for job in site.ask("/jobs.json", token=tokens["viewer"]).json["jobs"]}
+    assert (jobs["nightly"]["is_slowing"], jobs["nightly"]["runs_missed"], jobs["nightly"]["runs_due"]) == (True, 1, 7)
+    assert (jobs["hourly"]["is_overdue"], jobs["pull requests"]["runs_missed"]) == (True, None)

@@ -293,8 +293,47 @@ def test_axe_finds_nothing(world, opened, width, scheme):
     window = opened(width, scheme)
     for query in (f"ref={ORDERS}", f"{FIRST}&collapse=folder&colour=age"):
         show(window, site, query)
+        if width < 720:
+            window.click("#drawer > summary")
         assert find_violations(window) == []
         assert window.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_the_picture_has_the_window(world, opened):
+    """Seven tenths of the height are the picture's; what can be chosen unfolds by keys, and stays open meanwhile."""
+    _, site = world
+    window = opened(360)
+    window.set_viewport_size({"width": 360, "height": 740})
+    show(window, site, f"ref={ORDERS}")
+    bar = window.locator(".rail").bounding_box()["y"]
+    stage = window.locator("#stage").bounding_box()
+
+    assert stage["height"] >= 0.7 * 740
+    assert stage["y"] + stage["height"] <= bar
+    assert not window.locator("#depth").is_visible()
+    window.locator("#drawer > summary").focus()
+    window.keyboard.press("Enter")
+    before = len(names(window))
+    window.select_option("#depth", "1")
+    until(window, f"document.querySelectorAll('a.node').length < {before}")
+    assert window.locator("#depth").is_visible()
+    assert window.locator("#stage").bounding_box() == stage
+    window.set_viewport_size({"width": 1280, "height": 900})
+    assert not window.locator("#drawer > summary").is_visible()
+    assert window.locator("#depth").is_visible()
+
+
+def test_on_a_phone_the_choices_need_no_script(world, opened):
+    """Without scripts the drawer opens all the same, and its form shows the view that was chosen."""
+    _, site = world
+    window = opened(360, java_script_enabled=False)
+    window.goto(f"{site.url}/lineage?ref={ORDERS}&depth=1")
+    drawn = window.locator("#stage a.node").count()
+    window.click("#drawer > summary")
+    window.select_option("#depth", "2")
+    window.click("button:text-is('Show')")
+
+    assert window.locator("#stage a.node").count() > drawn
 
 
 def test_it_is_read_without_scripts(world, opened):

@@ -22,6 +22,7 @@ from headwater.observatory import access, sessions
 from headwater.observatory.access import Role
 from headwater.observatory.audit import COMMAND_LINE
 from headwater.observatory.jobs import list_jobs
+from headwater.observatory.revision import get_revision
 from headwater.observatory.syncing import sync_accounts
 from headwater.web import live
 from headwater.web.live import Broadcast
@@ -171,21 +172,23 @@ def listening(site: Site, token: str):
 
 def count_queries(observatory, ask) -> int:
     """Count the statements that a question needs, what the one task looks at left out."""
+    look = set(list_queries(observatory, partial(get_revision, observatory)))
+    return len([statement for statement in list_queries(observatory, ask) if statement not in look])
+
+
+def list_queries(observatory, ask) -> list[str]:
+    """List the statements that a question needs."""
     told = []
 
     def note(_connection, _cursor, statement, *_):
-        if statement.split() != LOOK.split():
-            told.append(statement)
+        told.append(statement)
 
     event.listen(observatory.store.engine, "before_cursor_execute", note)
     try:
         ask()
     finally:
         event.remove(observatory.store.engine, "before_cursor_execute", note)
-    return len(told)
-
-
-LOOK = "SELECT accounts.account_key, accounts.revision FROM accounts"
+    return told
 
 
 def test_fifty_streams_do_not_make_a_page_dearer(world):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from axe_pages import find_violations
 
+from headwater.model.account import AccountAddress
 from headwater.model.secret import Secret
 from headwater.observatory import access, users
 from headwater.observatory.access import Role
 from headwater.observatory.holder import Observatory
 from headwater.observatory.sessions import create_login_link
+from headwater.store.accounts import save_account, set_token
+from headwater.store.webhooks import Webhook, save_webhook, touch_webhook
 from headwater.web.door import open_door
 
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery"
 SETTINGS = ("", "/users", "/tokens", "/webhooks", "/retention", "/audit", "/about")
 WINDOWS = {
@@ -115,3 +120,45 @@ def test_a_login_link_still_opens_by_itself_beside_the_password(site, browser, o
     context.close()
 
     assert "You are <b>ada@example.com</b>, an admin." in name
+
+
+def test_what_others_change_shows_without_a_reload(site, observatory: Observatory, browser) -> None:
+    """Users, tokens and webhooks appear as they change elsewhere; what is typed meanwhile stays."""
+    hook = Webhook(account_key=connect(observatory), hook_id="hook", public_url="https://example.com", added_at=NOW)
+    with observatory.store.write() as tx:
+        save_webhook(tx, hook)
+    with window_of(browser, site, **WINDOWS["light"]) as window:
+        window.goto(f"{site.url}/settings/users")
+        users.add_user(observatory, "zoe@example.com", Role.VIEWER)
+        window.locator("td.lead", has_text="zoe@example.com").wait_for()
+        window.goto(f"{site.url}/settings/webhooks")
+        window.locator("td.mark", has_text="not heard").wait_for()
+        with observatory.store.write() as tx:
+            touch_webhook(tx, hook.account_key, NOW)
+        window.locator("td.mark .word", has_text=re.compile("^heard")).wait_for()
+        window.goto(f"{site.url}/settings/tokens")
+        window.fill("#name", "for the nightly job")
+        access.create_token(observatory, "dagster", Role.INGEST)
+        window.locator("td.lead", has_text="dagster").wait_for()
+        assert window.input_value("#name") == "for the nightly job"
+
+
+def test_a_secret_that_is_shown_once_stays_until_one_leaves(site, observatory: Observatory, browser) -> None:
+    """What a form answers with is not live: news does not take the new token away."""
+    with window_of(browser, site, **WINDOWS["light"]) as window:
+        window.goto(f"{site.url}/settings/tokens")
+        window.fill("#name", "ci")
+        window.click("text=Create >> nth=-1")
+        window.locator(".once pre").wait_for()
+
+        assert window.locator("script[src='/static/live.js']").count() == 0
+        assert window.locator("main[data-revision]").count() == 0
+
+
+def connect(observatory: Observatory) -> int:
+    """Store an account with a token, of which nobody asks anything."""
+    address = AccountAddress("https://cloud.getdbt.com", 5)
+    with observatory.store.write() as tx:
+        account_key = save_account(tx, "acme", address, NOW).account_key
+        set_token(tx, account_key, b"sealed", "x9Qa", NOW)
+    return account_key

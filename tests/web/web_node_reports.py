@@ -320,7 +320,7 @@ def make_catalog(limit: int = 50, offset: int = 0, **changes) -> CatalogReport:
 
 
 def make_catalog_node(name: str, **changes) -> CatalogNode:
-    return CatalogNode(**_summary_facts(name) | {"state": "healthy", "ran_at": NOW} | changes)
+    return CatalogNode(**_summary_facts(name) | {"state": "healthy", "ran_at": NOW, "data_as_of": NOW} | changes)
 
 
 def make_neighbour(name: str, **changes) -> Neighbour:

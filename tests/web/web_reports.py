@@ -12,6 +12,7 @@ from headwater.observatory.following import AccountReport, FilterChoice, FilterT
 from headwater.observatory.job_reports import JobDay, JobMark, JobNode, JobReport, ScheduleReport
 from headwater.observatory.jobs import JobsReport, JobSummary
 from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
+from headwater.observatory.progress import BackfillProgress
 from headwater.observatory.reports import (
     AccountsReport,
     AccountSummary,
@@ -19,7 +20,6 @@ from headwater.observatory.reports import (
     AmendmentSummary,
     ArtifactSummary,
     AttemptSummary,
-    BackfillProgress,
     ChainSummary,
     ExecutionSummary,
     FreshnessSummary,
@@ -79,7 +79,7 @@ ACCOUNTS = (
         runs_24h=12,
         failures_24h=0,
         hours=(0,) * 18 + (2, 3, 1, 0, 4, 2),
-        backfill=BackfillProgress(runs_done=430, runs_found=1290, seconds_left=95.0),
+        backfill=BackfillProgress(runs_done=430, runs_found=1290, seconds_left=95.0, share=1 / 3),
     ),
     make_account(
         "sandbox",
@@ -435,8 +435,17 @@ def make_jobs(days: int = 7) -> JobsReport:
         return JobSummary(**facts | changes)
 
     jobs = (
-        make(12, "nightly", last_status="error", success_share=0.81),
-        make(13, "hourly", cron="0 * * * *", last_status="running"),
+        make(
+            12,
+            "nightly",
+            last_status="error",
+            success_share=0.81,
+            is_slowing=True,
+            runs_due=7,
+            runs_missed=1,
+            pace="192 s where it was 150 s, the medians of its last 5 runs and of the 20 before: 28 % longer.",
+        ),
+        make(13, "hourly", cron="0 * * * *", last_status="running", runs_due=168, runs_missed=3, is_overdue=True),
         make(14, "pull requests", cron=None, last_status=None, last_run_at=None, runs=0, success_share=None, strip=()),
     )
     return JobsReport(jobs=jobs, days=days, as_of=NOW)

@@ -64,11 +64,14 @@ def sync_with_progress(observatory: Observatory, *, account: str | None, days: i
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, _report: object) -> None:
-            summary = get_account_summary(observatory, name)
-            done = summary.backfill.runs_done if summary.backfill else summary.runs
+            backfill = get_account_summary(observatory, name).backfill
             if name not in tasks:
                 tasks[name] = bars.add_task(name)
-            bars.update(tasks[name], completed=done, total=summary.runs)
+            if backfill is None:
+                known = bars.tasks[tasks[name]].total
+                bars.update(tasks[name], completed=known)
+            else:
+                bars.update(tasks[name], completed=backfill.runs_done, total=backfill.runs_found)
 
         return sync_accounts(observatory, account=account, days=days, progress=show)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,25 @@ class SyncState:
         if self.backfill_from is None:
             return True
         return self.backfilled_to is not None and self.backfilled_to <= self.backfill_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncProgress:
+    """How far the fetching of what an account lacks has come, over as many passes as it takes; kept until it is done.
+
+    `found` grows while the history is still being listed, from `listed_from` backwards. `share`, from 0 to 1, never
+    falls. `worked` leaves out the time in which nobody was at it; `requests_before` is the account's total of requests
+    when it began.
+    """
+
+    began_at: datetime
+    noted_at: datetime
+    listed_from: datetime
+    worked: timedelta = timedelta()
+    fetched: int = 0
+    found: int = 0
+    share: float = 0.0
+    requests_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,8 @@ from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.filtering import describe_filter
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.inbox import describe_inbox
-from headwater.observatory.reports import AccountsReport, AccountSummary, BackfillProgress, CheckLine, CheckReport
+from headwater.observatory.progress import describe_progress
+from headwater.observatory.reports import AccountsReport, AccountSummary, CheckLine, CheckReport
 from headwater.observatory.sentences import say_span
 from headwater.observatory.webhooks import list_ours
 from headwater.store import accounts as stored
@@ -29,8 +30,9 @@ from headwater.store.filters import get_filter
 from headwater.store.inventory import list_account_jobs, list_projects
 from headwater.store.rows import Account, RunCount
 from headwater.store.run_counts import count_runs
-from headwater.store.runs import count_runs_to_collect, list_open_runs
+from headwater.store.runs import list_open_runs
 from headwater.store.secrets import seal_token
+from headwater.store.sync_progress import find_progress
 from headwater.store.sync_states import get_sync_state, save_sync_state
 from headwater.store.webhooks import Webhook, find_webhook
 
@@ -182,11 +184,10 @@ def list_accounts(observatory: Observatory) -> AccountsReport:
                     rate_limited=state.rate_limited_total,
                     hours=_hours(counts, now),
                     follows=_follows(tx, row.account),
-                    backfill=_progress(
-                        row.account,
+                    backfill=describe_progress(
+                        find_progress(tx, key),
                         state,
-                        count_runs_to_collect(tx, key),
-                        stored.count_account_runs(tx, key),
+                        is_paused=row.account.is_paused,
                         per_minute=observatory.settings.dbt_cloud.requests_per_minute,
                         now=now,
                     ),
@@ -276,22 +277,3 @@ def _hours(counts: list[RunCount], now: datetime) -> tuple[int, ...]:
         by_hour[count.start] += count.runs
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=23)
     return tuple(by_hour[first + _HOUR * index] for index in range(24))
-
-
-def _progress(
-    account: Account, state: SyncState, waiting: int, runs: int, *, per_minute: int, now: datetime
-) -> BackfillProgress | None:
-    """Say how far a backfill is.
-
-    The time left is what the request budget allows at the requests a run took so far, or what the pace since the
-    account was connected says, whichever is longer.
-    """
-    if waiting == 0 and state.is_backfilled:
-        return None
-    done = max(runs - waiting, 0)
-    if not done:
-        return BackfillProgress(runs_done=0, runs_found=runs, seconds_left=None)
-    by_budget = waiting * max(state.requests_total / done, 2.0) / per_minute * 60
-    since = (now - account.added_at).total_seconds()
-    by_pace = waiting * since / done if since < _DAY.total_seconds() else 0.0
-    return BackfillProgress(runs_done=done, runs_found=runs, seconds_left=max(by_budget, by_pace))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from headwater.observatory.catalog_shelf import FACETS, count_facet, open_shelf, owners_of
 from headwater.observatory.environments import choose_places, list_asked_places
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
-from headwater.observatory.lineage import TESTS, CatalogEntry, Held, name_of
+from headwater.observatory.lineage import TESTS, CatalogEntry, CatalogShelf, Held, name_of
 from headwater.observatory.node_reports import CatalogNode, CatalogReport, NodePlace, NodeSummary
 from headwater.store.lineage_rows import LineageRow
 from headwater.store.writing import Scope
@@ -39,10 +42,10 @@ class CatalogFilter:
 def list_catalog(
     observatory: Observatory, wanted: CatalogFilter | None = None, *, limit: int | None = 50, offset: int = 0
 ) -> CatalogReport:
-    """List the nodes that fit a filter by name, project and account; no limit lists them all.
+    """List the nodes that fit a filter by name, project and account, tests last; no limit lists them all.
 
-    With a text, the node of that name comes first, then names that begin with it, then names with it, then others;
-    tests last. All nodes are kept in memory until something new is stored, so that a search asks the database hardly
+    With a text, the node of that name comes first, then names that begin with it, then names with it, then others.
+    All nodes are kept in memory until something new is stored, so that a search asks the database hardly
     anything.
 
     Raises:
@@ -52,22 +55,17 @@ def list_catalog(
     with observatory.store.read() as tx:
         chosen = choose_places(list_asked_places(observatory, tx, wanted.account), wanted.project, wanted.environment)
         shelf = open_shelf(observatory, tx, wanted.environment, wanted.at)
-    here = {choice.place.scope for choice in chosen}
-    said: Sequence[CatalogEntry] = shelf.entries
-    for word in _plain(wanted.text).split():
-        said = [entry for entry in said if word in entry.text]
-    asked = _read_filters(wanted, here)
-    listed, facets = _sift(said, asked) if asked or wanted.text else (shelf.entries, shelf.facets)
-    if text := _plain(wanted.text):
-        listed = sorted(listed, key=lambda entry: _rank(entry, text))
-    page = listed[offset : None if limit is None else offset + limit]
+        here = {choice.place.scope for choice in chosen}
+        listed, facets = _find(shelf, wanted, here)
+        page = listed[offset : None if limit is None else offset + limit]
+        ages = _list_ages(tx, shelf, page)
     all_types, all_kinds = shelf.facets["resource_type"], shelf.facets["materialized"]
     if wanted.account or wanted.project:
         within = [entry for entry in shelf.entries if entry.held.place.scope in here]
         all_types, all_kinds = count_facet("resource_type", within), count_facet("materialized", within)
     return CatalogReport(
         total=len(listed),
-        nodes=tuple(map(_summarise_entry, page)),
+        nodes=tuple(map(_summarise_entry, page, ages)),
         resource_types=dict(all_types),
         materializations=dict(all_kinds),
         places=tuple(
@@ -86,6 +84,34 @@ def list_catalog(
         as_of=observatory.store.now(),
         facets={_ASKED_AS.get(name, name): dict(counts) for name, counts in facets.items()},
     )
+
+
+def _find(
+    shelf: CatalogShelf, wanted: CatalogFilter, here: Collection[Scope]
+) -> tuple[Sequence[CatalogEntry], Mapping[str, Mapping[str, int]]]:
+    """Find what fits a filter, in the order in which it is shown, and count what each further choice would leave."""
+    said: Sequence[CatalogEntry] = shelf.entries
+    for word in _plain(wanted.text).split():
+        said = [entry for entry in said if word in entry.text]
+    asked = _read_filters(wanted, here)
+    if not asked and not wanted.text:
+        return shelf.entries, shelf.facets
+    listed, facets = _sift(said, asked)
+    text = _plain(wanted.text)
+    return (sorted(listed, key=lambda entry: _rank(entry, text)) if text else listed), facets
+
+
+def _list_ages(tx: Connection, shelf: CatalogShelf, page: Sequence[CatalogEntry]) -> list[datetime | None]:
+    """List when the data of the nodes on a page are from, asked together for each place."""
+    by_place: defaultdict[Scope, list[int]] = defaultdict(list)
+    for number, entry in enumerate(page):
+        by_place[entry.held.place.scope].append(number)
+    ages: list[datetime | None] = [None] * len(page)
+    for scope, numbers in by_place.items():
+        addresses = [page[number].held.address(page[number].row.unique_id) for number in numbers]
+        for number, age in zip(numbers, shelf.books[scope].list_ages(tx, addresses), strict=True):
+            ages[number] = age
+    return ages
 
 
 def summarise_node(held: Held, row: LineageRow) -> NodeSummary:
@@ -108,12 +134,13 @@ def summarise_node(held: Held, row: LineageRow) -> NodeSummary:
     )
 
 
-def _summarise_entry(entry: CatalogEntry) -> CatalogNode:
+def _summarise_entry(entry: CatalogEntry, data_as_of: datetime | None) -> CatalogNode:
     summary = summarise_node(entry.held, entry.row)
     return CatalogNode(
         **{field.name: getattr(summary, field.name) for field in fields(NodeSummary)},
         state=entry.state,
         ran_at=entry.ran_at,
+        data_as_of=data_as_of,
     )
 
 

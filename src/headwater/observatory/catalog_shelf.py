@@ -11,11 +11,13 @@ from sqlalchemy import Connection
 
 from headwater.model.lineage import NodeAddress
 from headwater.model.verdict import NodeState
+from headwater.observatory.catalog_ages import AgeBook, open_book
 from headwater.observatory.environments import choose_places
 from headwater.observatory.explorer_states import look_at_all
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import dotted
 from headwater.observatory.lineage import (
+    TESTS,
     CatalogEntry,
     CatalogShelf,
     Held,
@@ -32,6 +34,7 @@ from headwater.store.accounts import read_revisions
 from headwater.store.catalog import find_last_seen, list_catalog_tables
 from headwater.store.lineage import list_places, read_words
 from headwater.store.lineage_rows import LineageRow
+from headwater.store.writing import Scope
 
 FACETS = ("account", "project", "resource_type", "state", "owners", "tags", "materialized")
 """What the nodes of the catalogue are counted by."""
@@ -67,17 +70,19 @@ def _fill(
     found = [(held, choice.sentence) for choice in choices if (held := shelf.find(choice.place)) is not None]
     words = {held.place.scope: _read_words(tx, memory, held) for held, _ in found}
     states: dict[NodeAddress, Glance] = {}
+    books: dict[Scope, AgeBook] = {}
     for held, _ in found:
         estate = open_estate(shelf, held.place)
         nodes = number_estate(memory, estate)
+        books[held.place.scope] = open_book(estate, nodes, held.place.account_key, until)
         seen = look_at_all(tx, memory, estate, nodes, until, (revision, moment.at))
         states |= zip(estate.lineage.nodes, seen, strict=True)
     entries = [
         _entry(held, row, words[held.place.scope].get(row.node_key, ""), states.get(held.address(row.unique_id)))
         for held, row in list_rows(held for held, _ in found)
     ]
-    entries.sort(key=lambda entry: entry.order)
-    return CatalogShelf(tuple(entries), tuple(found), count_facets(entries))
+    entries.sort(key=lambda entry: (entry.resource_type in TESTS, entry.order))
+    return CatalogShelf(tuple(entries), tuple(found), count_facets(entries), books)
 
 
 def count_facets(entries: Sequence[CatalogEntry]) -> dict[str, dict[str, int]]:

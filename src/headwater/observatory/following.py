@@ -17,6 +17,7 @@ from headwater.store import filters as stored
 from headwater.store.accounts import set_paused
 from headwater.store.rows import Account
 from headwater.store.sync_passes import list_passes
+from headwater.store.sync_progress import delete_progress
 from headwater.store.sync_states import get_sync_state, save_sync_state
 from headwater.store.writing import lock_account
 from headwater.sync.account import read_structure
@@ -177,6 +178,7 @@ def _save(observatory: Observatory, account: Account, chosen: AccountFilter, by:
         if is_wider:
             state = get_sync_state(tx, account.account_key)
             save_sync_state(tx, account.account_key, replace(state, backfilled_to=None))
+            delete_progress(tx, account.account_key)
         note(observatory, tx, by, "filter changed", account.name, now=now)
     notes: tuple[str, ...] = ()
     if is_wider:

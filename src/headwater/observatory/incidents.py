@@ -32,8 +32,9 @@ from headwater.observatory.incident_reports import (
 from headwater.observatory.incident_words import say_incident, say_transition
 from headwater.observatory.lineage import Estate, Moment, Shelf, open_estate
 from headwater.observatory.places import find_places
+from headwater.observatory.revision import read_revision
 from headwater.store import incidents as stored
-from headwater.store.accounts import list_accounts, raise_revision, read_revisions
+from headwater.store.accounts import list_accounts, raise_revision
 from headwater.store.incidents import IncidentFilter
 from headwater.store.inventory import list_account_jobs, list_environments, list_projects
 from headwater.store.lineage import list_places
@@ -127,7 +128,7 @@ def get_incident(observatory: Observatory, incident_id: str) -> IncidentReport:
             timeline=tuple(
                 _summarise_transition(one) for one in stored.list_transitions(tx, incident.account_key, incident.number)
             ),
-            revision=sum(read_revisions(tx).values()),
+            revision=read_revision(tx),
             as_of=now,
         )
 

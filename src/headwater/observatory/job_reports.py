@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from headwater.analysis.pace import find_pace, find_quantile
-from headwater.analysis.schedule import find_kept, next_run_at
+from headwater.analysis.schedule import Kept, find_kept, next_run_at
 from headwater.errors import NotKnown
 from headwater.incidents.jobs import has_not_started, read_jobs
 from headwater.model.node import local_name
 from headwater.model.run import RunStatus
 from headwater.observatory.chains import JobKey, count_chains
 from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.job_marks import JobOutlook
 from headwater.observatory.jobs import JobSummary, summarise_job
 from headwater.observatory.missed import BUILT
-from headwater.observatory.outlook import say_pace
 from headwater.observatory.reports import RunSummary
 from headwater.observatory.runs import seconds, summarise_all
 from headwater.observatory.sentences import say_span
@@ -90,8 +90,6 @@ class JobReport(JobSummary):
     project_id: int | None
     environment_id: int | None
     commands: tuple[str, ...]
-    pace: str | None
-    is_slowing: bool
     marks: tuple[JobMark, ...]
     by_day: tuple[JobDay, ...]
     schedule: ScheduleReport | None
@@ -116,15 +114,18 @@ def get_job(observatory: Observatory, account: str, job_id: int, *, days: int = 
         if row is None:
             raise NotKnown(f"{account} has no job {job_id}.", hint="headwater jobs lists what there is.")
         job_key: JobKey = (key, job_id)
-        summary = summarise_job(row, count_chains(tx, since, until, {job_key: row.run_counts}, (key,))[job_key])
+        chain_counts = count_chains(tx, since, until, {job_key: row.run_counts}, (key,))[job_key]
         marks = job_queries.list_job_marks(tx, key, job_id, since, until)
         timed = job_queries.list_timed_runs(tx, now - _COMPARED, until, account_key=key, job_id=job_id)
-        schedule = _read_schedule(tx, found, job_id, row.job.cron, marks, since, now)
+        schedule = _read_schedule(tx, found, job_id, None if row.job.is_deleted else row.job.cron, marks, since, now)
         page = list_runs(tx, RunFilter(account_keys=(key,), job_id=job_id), limit=_LAST)
         last_runs = summarise_all(tx, page.runs)
         good = list_good_runs(tx, key, job_id, until, limit=1)
         builds = _list_builds(tx, key, good[0]) if good else ()
     pace = find_pace([mark.elapsed for mark in timed.get((key, job_id), ()) if mark.elapsed is not None])
+    kept = Kept(since=schedule.since, moments=schedule.moments, missed=schedule.missed) if schedule else None
+    is_overdue = schedule is not None and schedule.is_overdue
+    summary = summarise_job(row, chain_counts, JobOutlook(pace=pace, kept=kept, is_overdue=is_overdue))
     bucket = timedelta(days=1) if days > 2 else timedelta(hours=6)
     return JobReport(
         **{field.name: getattr(summary, field.name) for field in fields(JobSummary)},
@@ -134,8 +135,6 @@ def get_job(observatory: Observatory, account: str, job_id: int, *, days: int = 
         project_id=row.job.project_id,
         environment_id=row.job.environment_id,
         commands=row.job.commands,
-        pace=say_pace(pace) if pace is not None else None,
-        is_slowing=pace is not None and pace.is_slowing,
         marks=tuple(map(_mark, marks[-_MOST_MARKS:])),
         by_day=_by_day(marks, since, now, bucket),
         schedule=schedule,

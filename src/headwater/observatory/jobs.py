@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from headwater.model.run import RunStatus
 from headwater.observatory.chains import JobKey, count_chains
 from headwater.observatory.holder import Observatory
+from headwater.observatory.job_marks import JobOutlook, read_outlooks
+from headwater.observatory.outlook import say_pace
 from headwater.observatory.places import find_places
 from headwater.observatory.runs import seconds
 from headwater.store import job_queries
@@ -17,7 +19,10 @@ from headwater.store.rows import JobSummary as JobRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
-    """A job as a row; the shares and durations are over its finished runs in the window."""
+    """A job as a row; the shares and durations are over its finished runs in the window.
+
+    `runs_due` and `runs_missed` hold its runs against its schedule, None where there is none or nothing is known.
+    """
 
     account: str
     job_id: int
@@ -36,6 +41,11 @@ class JobSummary:
     elapsed_seconds_p50: float | None
     elapsed_seconds_p90: float | None
     strip: tuple[str, ...]
+    pace: str | None = None
+    is_slowing: bool = False
+    runs_due: int | None = None
+    runs_missed: int | None = None
+    is_overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +68,17 @@ def list_jobs(observatory: Observatory, *, account: str | None = None, days: int
             (row.account_key, row.job.job_id): row.run_counts for row in rows
         }
         chains = count_chains(tx, since, until, counted, keys)
+        outlooks = read_outlooks(tx, rows, since, now)
     kept = tuple(
-        summarise_job(row, chains[row.account_key, row.job.job_id])
+        summarise_job(row, chains[key], outlooks[key])
         for row in rows
+        for key in ((row.account_key, row.job.job_id),)
         if row.last_runs or not row.job.is_deleted
     )
     return JobsReport(jobs=kept, days=days, as_of=now)
 
 
-def summarise_job(row: JobRow, chain_counts: Mapping[RunStatus, int]) -> JobSummary:
+def summarise_job(row: JobRow, chain_counts: Mapping[RunStatus, int], outlook: JobOutlook) -> JobSummary:
     """Give a stored job as a row of a report."""
     last = row.last_runs[-1] if row.last_runs else None
     return JobSummary(
@@ -87,6 +99,11 @@ def summarise_job(row: JobRow, chain_counts: Mapping[RunStatus, int]) -> JobSumm
         elapsed_seconds_p50=seconds(row.elapsed_p50),
         elapsed_seconds_p90=seconds(row.elapsed_p90),
         strip=tuple(str(mark.status) for mark in row.last_runs),
+        pace=say_pace(outlook.pace) if outlook.pace is not None else None,
+        is_slowing=outlook.pace is not None and outlook.pace.is_slowing,
+        runs_due=outlook.kept.moments if outlook.kept is not None else None,
+        runs_missed=len(outlook.kept.missed) if outlook.kept is not None else None,
+        is_overdue=outlook.is_overdue,
     )
 
 

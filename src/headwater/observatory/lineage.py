@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from sqlalchemy import Connection
@@ -22,6 +23,9 @@ from headwater.store.lineage_rows import LineageRow, PlaceRow
 from headwater.store.manifests import get_manifest
 from headwater.store.rows import ManifestRow
 from headwater.store.writing import Scope
+
+if TYPE_CHECKING:
+    from headwater.observatory.catalog_ages import AgeBook
 
 TESTS = ("test", "unit_test")
 
@@ -114,12 +118,13 @@ class CatalogEntry(Struct, frozen=True, gc=False, kw_only=True):
 class CatalogShelf:
     """All nodes of the places that answer, in the order of their names, with the sentences that say why they do.
 
-    `facets` counts all of them.
+    `facets` counts all of them; `books` tell of each place how old its data are.
     """
 
     entries: tuple[CatalogEntry, ...]
     places: tuple[tuple[Held, str], ...]
     facets: Mapping[str, Mapping[str, int]]
+    books: Mapping[Scope, AgeBook]
 
 
 @dataclass(frozen=True, slots=True)

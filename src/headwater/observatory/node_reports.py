@@ -51,10 +51,14 @@ class NodeSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogNode(NodeSummary):
-    """A node of the catalogue; `state` is as at a glance, `ran_at` when it was last built, tested or checked."""
+    """A node of the catalogue; `state` is as at a glance, `ran_at` when it was last built, tested or checked.
+
+    `data_as_of` is the age of the oldest it was made from; None for a test, and where that is not known.
+    """
 
     state: str = "unknown"
     ran_at: datetime | None = None
+    data_as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

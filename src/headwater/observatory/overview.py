@@ -13,9 +13,9 @@ from headwater.observatory.holder import Observatory
 from headwater.observatory.incidents import IncidentQuestion, list_incidents
 from headwater.observatory.outlook import list_paces, list_source_ages, list_upcoming, read_spans
 from headwater.observatory.reports import OpenRun, OverviewReport, RunBar, RunSummary, StoreSummary
+from headwater.observatory.revision import get_revision
 from headwater.observatory.runs import summarise_all
 from headwater.observatory.sentences import describe_overview
-from headwater.store.accounts import read_revisions
 from headwater.store.job_queries import list_placed_jobs
 from headwater.store.manifests import count_nodes
 from headwater.store.rows import RunCount
@@ -74,12 +74,6 @@ def get_overview(observatory: Observatory, *, days: int = 7) -> OverviewReport:
         revision=get_revision(observatory),
         as_of=now,
     )
-
-
-def get_revision(observatory: Observatory) -> int:
-    """Give a number that grows whenever a stored run changes."""
-    with observatory.store.read() as tx:
-        return sum(read_revisions(tx).values())
 
 
 def summarise_store(observatory: Observatory, *, elapsed: timedelta) -> StoreSummary:

@@ -14,15 +14,7 @@ from headwater.observatory.inbox_reports import InboxReport
 from headwater.observatory.incident_reports import IncidentsReport
 from headwater.observatory.node_reports import ChangesReport
 from headwater.observatory.outlook_reports import JobPace, SourceAge, UpcomingRun
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackfillProgress:
-    """How far the history of an account is copied; `seconds_left` is None until a rate is known."""
-
-    runs_done: int
-    runs_found: int
-    seconds_left: float | None
+from headwater.observatory.progress import BackfillProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

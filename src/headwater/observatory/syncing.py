@@ -19,10 +19,11 @@ from headwater.observatory.audit import COMMAND_LINE, Actor, note
 from headwater.observatory.evaluating import evaluate_account
 from headwater.observatory.holder import Observatory, get_account
 from headwater.observatory.reports import SyncReport
-from headwater.store.accounts import list_accounts, save_connection
+from headwater.store.accounts import list_accounts, raise_revision, save_connection
 from headwater.store.leases import claim_lease, release_lease
 from headwater.store.rows import Account
 from headwater.store.sync_passes import log_pass
+from headwater.store.sync_progress import delete_progress
 from headwater.store.sync_states import add_requests, get_sync_state, save_sync_state
 from headwater.sync.account import AccountSync, Collected, PassReport, sync_account
 from headwater.sync.plan import widen_backfill
@@ -157,6 +158,8 @@ def widen(observatory: Observatory, name: str, days: int, *, by: Actor = COMMAND
         backfill_from = widen_backfill(state, now - timedelta(days=days))
         save_sync_state(tx, account.account_key, replace(state, backfill_from=backfill_from))
         if backfill_from != state.backfill_from:
+            delete_progress(tx, account.account_key)
+            raise_revision(tx, account.account_key)
             note(observatory, tx, by, "history widened", name, now=now, detail=f"{days} days")
 
 
@@ -251,6 +254,8 @@ def _note(
         )
         if account.status is not status or account.last_error != error:
             save_connection(tx, account.account_key, status, error, now)
+        if report is not None and (report.runs_new or report.runs_updated or report.artifacts_stored):
+            raise_revision(tx, account.account_key)
 
 
 @contextmanager

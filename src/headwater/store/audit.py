@@ -41,6 +41,11 @@ def add_event(
     tx.execute(update(audit_heads).where(heads.head_id == _HEAD).values(link=link))
 
 
+def count_events(tx: Connection) -> int:
+    """Count the events, where they may be read; who sees some accounts alone is told of none."""
+    return int(tx.execute(select(audit_heads.c.event_id).where(audit_heads.c.head_id == _HEAD)).scalar() or 0)
+
+
 def list_events(tx: Connection, *, limit: int, before: int | None = None) -> list[AuditEvent]:
     """List events, newest first; `before` is the number of the one after them."""
     query = select(audit_events).order_by(audit_events.c.event_id.desc()).limit(limit)

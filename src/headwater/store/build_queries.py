@@ -7,19 +7,38 @@ messages, which are long and not needed here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, FromClause, Select, Table, and_, bindparam, exists, func, null, select
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    values,
+)
 
 from headwater.model.outcome import Outcome
 from headwater.model.run import RunStatus
 from headwater.store.outcome_queries import in_runs, tells_of_environment
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
+from headwater.store.values import Instant, Number
 from headwater.store.writing import Scope, chunks
 
+_PAIRS_AT_ONCE = 2_000
 _ACCOUNT: BindParameter[Any] = bindparam("of_account")
 
 
@@ -65,6 +84,61 @@ def list_newest(
             if known is None or known.invocation_key < row.invocation_key:
                 found[row.node_key] = _outcome(row)
     return found
+
+
+def list_built_before(
+    tx: Connection, account_key: int, asked: Iterable[tuple[int, datetime]], *, statuses: Collection[str]
+) -> dict[tuple[int, datetime], datetime]:
+    """Give for each of some nodes and times when it was last executed with one of these statuses up to then."""
+    return _ask_each(tx, account_key, asked, executions, executions.c.happened_at, statuses)
+
+
+def list_loaded_before(
+    tx: Connection, account_key: int, asked: Iterable[tuple[int, datetime]]
+) -> dict[tuple[int, datetime], datetime]:
+    """Give for each of some sources and times the newest row that its last freshness check up to then found."""
+    return _ask_each(tx, account_key, asked, freshness_results, freshness_results.c.max_loaded_at)
+
+
+def _ask_each(
+    tx: Connection,
+    account_key: int,
+    asked: Iterable[tuple[int, datetime]],
+    results: Table,
+    told: ColumnElement[Any],
+    statuses: Collection[str] | None = None,
+) -> dict[tuple[int, datetime], datetime]:
+    """Give what the last result of each node up to each time tells: one query, one index step for each."""
+    found: dict[tuple[int, datetime], datetime] = {}
+    for chunk in chunks(dict.fromkeys(asked), _PAIRS_AT_ONCE):
+        each = _name_asked(account_key, chunk)
+        last = (
+            select(told)
+            .select_from(in_runs(results))
+            .where(
+                results.c.account_key == account_key,
+                results.c.node_key == each.c.node_key,
+                results.c.happened_at <= each.c.until,
+                tells_of_environment(),
+            )
+            .order_by(results.c.happened_at.desc(), results.c.invocation_key.desc())
+            .limit(1)
+        )
+        if statuses is not None:
+            last = last.where(results.c.status.in_(statuses))
+        query = select(each.c.node_key, each.c.until, last.correlate(each).scalar_subquery().label("told"))
+        found |= {(row.node_key, row.until): row.told for row in tx.execute(query) if row.told is not None}
+    return found
+
+
+def _name_asked(account_key: int, asked: Sequence[tuple[int, datetime]]) -> CTE:
+    """Give what is asked as rows of key and time; where all ask of one time, in words that are compiled only once."""
+    first = asked[0][1]
+    if all(at == first for _, at in asked):
+        here = (nodes.c.account_key == account_key) & nodes.c.node_key.in_([key for key, _ in asked])
+        return select(nodes.c.node_key, literal(first, Instant()).label("until")).where(here).cte("asked")
+    columns = (column("node_key", Number()), column("until", Instant()))
+    return values(*columns, name="asked").data(asked).cte("asked")
 
 
 def list_between(

@@ -92,6 +92,16 @@ def list_timed_runs(
     return marks
 
 
+def list_run_times(tx: Connection, since: datetime, until: datetime) -> dict[tuple[int, int], list[datetime]]:
+    """List when the runs of each job between two times were created, oldest first."""
+    columns = (runs.c.account_key, runs.c.job_id, runs.c.placed_at)
+    within = (runs.c.placed_at >= since) & (runs.c.placed_at < until) & runs.c.job_id.is_not(None)
+    times: dict[tuple[int, int], list[datetime]] = defaultdict(list)
+    for account_key, job_id, placed_at in tx.execute(select(*columns).where(within).order_by(runs.c.placed_at)):
+        times[account_key, job_id].append(placed_at)
+    return times
+
+
 def list_job_marks(tx: Connection, account_key: int, job_id: int, since: datetime, until: datetime) -> list[RunMark]:
     """List the runs of a job between two times, oldest first."""
     columns = (runs.c.run_id, runs.c.status, runs.c.placed_at, runs.c.started_at, runs.c.finished_at)

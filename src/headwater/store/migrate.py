@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from headwater.errors import StoreUnavailable
 
-NEWEST = "0012"
+NEWEST = "0013"
 """The revision this version of Headwater works with."""
 
 _ADVISORY_LOCK = 0x68656164  # "head"

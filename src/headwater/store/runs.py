@@ -194,23 +194,24 @@ def list_artifact_records(tx: Connection, account_key: int, run_id: int) -> list
 def list_due_artifacts(tx: Connection, account_key: int, now: datetime, limit: int) -> list[DueArtifact]:
     """List artifacts that are to be asked for now, of the newest runs first."""
     columns = run_artifacts.c
-    due = (
+    order = (columns.run_id.desc(), columns.step_index, columns.path)
+    rows = tx.execute(select(run_artifacts).where(_is_due(account_key, now)).order_by(*order).limit(limit))
+    return [DueArtifact(run_id=row.run_id, record=_artifact_record(row)) for row in rows]
+
+
+def count_runs_to_collect(tx: Connection, account_key: int, now: datetime) -> int:
+    """Count the runs of an account of which something is to be asked for now; a later retry does not count."""
+    query = select(func.count(run_artifacts.c.run_id.distinct())).where(_is_due(account_key, now))
+    return int(tx.execute(query).scalar_one())
+
+
+def _is_due(account_key: int, now: datetime) -> ColumnElement[bool]:
+    columns = run_artifacts.c
+    return (
         (columns.account_key == account_key)
         & columns.state.in_([state for state in ArtifactState if state.is_open])
         & (columns.next_attempt_at.is_(None) | (columns.next_attempt_at <= now))
     )
-    order = (columns.run_id.desc(), columns.step_index, columns.path)
-    rows = tx.execute(select(run_artifacts).where(due).order_by(*order).limit(limit))
-    return [DueArtifact(run_id=row.run_id, record=_artifact_record(row)) for row in rows]
-
-
-def count_runs_to_collect(tx: Connection, account_key: int) -> int:
-    """Count the runs of an account of which something is still to be asked for."""
-    is_open = run_artifacts.c.state.in_([state for state in ArtifactState if state.is_open])
-    query = select(func.count(run_artifacts.c.run_id.distinct())).where(
-        (run_artifacts.c.account_key == account_key) & is_open
-    )
-    return int(tx.execute(query).scalar_one())
 
 
 def count_artifacts(tx: Connection) -> dict[tuple[int, str], int]:

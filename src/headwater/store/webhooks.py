@@ -74,6 +74,11 @@ def touch_webhook(tx: Connection, account_key: int, now: datetime) -> None:
     tx.execute(update(webhooks).where(webhooks.c.account_key == account_key).values(heard_at=now))
 
 
+def list_heard(tx: Connection) -> list[datetime]:
+    """List when each webhook was heard last."""
+    return list(tx.execute(select(webhooks.c.heard_at).where(webhooks.c.heard_at.is_not(None))).scalars())
+
+
 def has_event(tx: Connection, account_key: int, event_id: str) -> bool:
     """Tell whether an event is in the inbox."""
     here = (webhook_events.c.account_key == account_key) & (webhook_events.c.event_id == clean_key(event_id))

@@ -43,6 +43,7 @@ from headwater.sync.plan import (
     reconcile_window,
     retry_detail,
 )
+from headwater.sync.progress import WRITTEN_AT_ONCE, count_fetched, note_begun, note_done, note_found
 from headwater.sync.record import Decoded, PreparedRun, prepare_run, write_run
 
 FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Collected"]]
@@ -51,7 +52,6 @@ FanOut = Callable[[Callable[[int], "Collected"], Iterable[int]], Iterator["Colle
 Noun = TypeVar("Noun")
 
 _LISTED_AT_ONCE = 100
-_WRITTEN_AT_ONCE = 8
 _PENDING = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.PENDING)
 _LEFT_OUT = ArtifactRecord(step_index=0, path=DETAIL, state=ArtifactState.LEFT_OUT, reason=LEFT_OUT)
 
@@ -108,6 +108,7 @@ def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
     """
     if is_structure_due(_read_state(sync), sync.store.now()):
         read_structure(sync)
+    note_begun(sync.store, sync.account_key)
     report = discover(sync) + follow(sync)
     now = sync.store.now()
     state = _read_state(sync)
@@ -115,7 +116,12 @@ def sync_account(sync: AccountSync, *, collect_limit: int) -> PassReport:
         report += _list_older(sync, RunQuery(created=reconcile_window(state, now)))
         _change_state(sync, lambda known: replace(known, last_reconcile_at=now))
     report += backfill(sync)
-    return report + collect_due(sync, limit=collect_limit) + PassReport(has_more=_has_more(sync))
+    note_found(sync.store, sync.account_key)
+    report += collect_due(sync, limit=collect_limit)
+    has_more = _has_more(sync)
+    if not has_more:
+        note_done(sync.store, sync.account_key)
+    return report + PassReport(has_more=has_more)
 
 
 def discover(sync: AccountSync) -> PassReport:
@@ -200,7 +206,7 @@ def collect_due(sync: AccountSync, *, limit: int) -> PassReport:
             report += _note_failure(sync, collected)
             continue
         prepared.append(prepare_run(sync.store, sync.account_key, collected.run, decoded))
-        if len(prepared) == _WRITTEN_AT_ONCE:
+        if len(prepared) == WRITTEN_AT_ONCE:
             report += write_collected(sync, prepared, Way.POLL)
             prepared, decoded = [], {}
     return report + write_collected(sync, prepared, Way.POLL)
@@ -234,6 +240,7 @@ def write_collected(sync: AccountSync, prepared: list[PreparedRun], way: Way) ->
     now = sync.store.now()
     with sync.store.write() as tx:
         recorded = [write_run(tx, run, way, now) for run in prepared]
+        count_fetched(tx, sync.account_key, len(recorded), now)
     return PassReport(
         runs_collected=len(recorded),
         artifacts_stored=sum(run.artifacts_stored for run in recorded),
@@ -249,6 +256,7 @@ def _note_failure(sync: AccountSync, collected: Collected) -> PassReport:
         attempts = next((record.attempts for record in known if record.path == DETAIL), 0)
         record = retry_detail(collected.error, attempts, now)
         save_artifact_records(tx, sync.account_key, collected.run_id, (record,))
+        count_fetched(tx, sync.account_key, 0, now)
     return PassReport(faults=(f"Run {collected.run_id}: {collected.error}",))
 
 

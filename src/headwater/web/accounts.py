@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 from litestar import MediaType, Request, Response, get, post
+from litestar.datastructures import Cookie
 from litestar.params import FromPath, RawBody
 from litestar.response import Redirect
 
@@ -19,17 +20,18 @@ from headwater.observatory.following import AccountReport
 from headwater.web.door import door_of
 from headwater.web.forms import actor_of
 from headwater.web.render import page
+from headwater.web.undo import Undo, recall, remember
 
 _FORM_SIZE_LIMIT = 1024 * 1024
 _LONGEST_HISTORY = 365
 _SAID = {
-    "added": "The account is connected. Choose what is followed before the first pass, or leave it all.",
+    "added": "The account is connected. Choose what is followed before the first pass. Remove takes it all back.",
     "filter": "The filter is saved. What is newly followed is copied by the next passes; what was stored stays.",
     "pause": "The account is paused. dbt Cloud is not asked for it; what is stored stays.",
     "resume": "The account is followed again, from where it stopped.",
-    "token": "The token was tried and replaced.",
+    "token": "The token was tried and replaced. The one before is not kept here; end it in dbt Cloud.",
     "sync": "A pass was made; the sync log says what it brought.",
-    "history": "The next passes copy the history that is missing.",
+    "history": "The next passes copy the history that is missing. A pause holds them up; what is copied stays.",
 }
 _UNDO = {"pause": "resume", "resume": "pause"}
 
@@ -57,11 +59,20 @@ class AccountForms:
 @get("/accounts/{account:str}", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
 def account_page(request: Request[Any, Any, Any], account: FromPath[str]) -> Response[Any]:
     """Show an account and what is followed of it; with forms for who may change it; `.json` for its document."""
+    revision = door_of(request).get_revision()
     report = door_of(request).get_account(account.removesuffix(".json"))
     if account.endswith(".json"):
         return Response(report, media_type=MediaType.JSON)
     saved = request.query_params.get("saved", "")
-    return _show(request, report, _fill(report), said=_SAID.get(saved, ""), undo=_UNDO.get(saved, ""))
+    undo = _find_undo(request, account, saved)
+    return _show(request, report, _fill(report), revision=revision, said=_SAID.get(saved, ""), undo=undo)
+
+
+def _find_undo(request: Request[Any, Any, Any], account: str, saved: str) -> Undo | None:
+    place = f"/accounts/{quote(account, safe='')}/"
+    if saved == "filter":
+        return recall(request, f"{place}filter")
+    return Undo(action=place + _UNDO[saved]) if saved in _UNDO else None
 
 
 @post(
@@ -88,8 +99,12 @@ def change_filter(request: Request[Any, Any, Any], account: FromPath[str], body:
             chosen = chosen.with_choice(kind, Choice(ids=form.ids, is_exclusion=form.mode == "without"))
     if faults:
         return _refuse(request, account, faults, forms)
+    door, by = door_of(request), actor_of(request)
+    before = Undo(
+        action=f"/accounts/{quote(account, safe='')}/filter", fields=_list_fields(_fill(door.get_account(account)))
+    )
     return _act(
-        request, account, "filter", lambda: door_of(request).set_filter(account, chosen, by=actor_of(request)), forms
+        request, account, "filter", lambda: door.set_filter(account, chosen, by=by), forms, remember(request, before)
     )
 
 
@@ -182,13 +197,15 @@ def _act(
     name: str,
     do: Callable[[], object],
     forms: AccountForms | None = None,
+    undo: Cookie | None = None,
 ) -> Response[Any]:
     """Do what a form asks for and go back to the page, or show the form again with what is wrong beside it."""
     try:
         do()
     except (WrongUse, DbtCloudError) as error:
         return _refuse(request, account, {name: str(error)}, forms)
-    return Redirect(f"/accounts/{quote(account, safe='')}?saved={name}", status_code=303)
+    cookies = [] if undo is None else [undo]
+    return Redirect(f"/accounts/{quote(account, safe='')}?saved={name}", status_code=303, cookies=cookies)
 
 
 def _refuse(
@@ -210,11 +227,13 @@ def _show(
     report: AccountReport,
     forms: AccountForms,
     *,
+    revision: int | None = None,
     said: str = "",
-    undo: str = "",
+    undo: Undo | None = None,
     status_code: int = 200,
 ) -> Response[str]:
     may_change = request.scope["user"].role.includes(Role.ADMIN) and bool(report.account.account_id)
+    live = {"revision": revision} if revision is not None else {}
     return page(
         request,
         "account.html",
@@ -225,7 +244,8 @@ def _show(
         may_change=may_change,
         may_sync=request.scope["user"].role.includes(Role.OPERATOR) and bool(report.account.token_hint),
         said=said,
-        undo=f"/accounts/{quote(report.account.account, safe='')}/{undo}" if undo and may_change else "",
+        **live,
+        undo=undo if may_change else None,
     )
 
 
@@ -235,6 +255,13 @@ def _fill(report: AccountReport) -> AccountForms:
         ids = frozenset(thing.id for thing in choice.things if thing.is_named)
         kinds[choice.kind] = KindForm(mode=("without" if choice.is_exclusion else "only") if ids else "all", ids=ids)
     return AccountForms(kinds=kinds, with_ci=report.with_ci)
+
+
+def _list_fields(forms: AccountForms) -> tuple[tuple[str, str], ...]:
+    """List what the form of the filter would send, filled in so."""
+    modes = [(f"{kind}_mode", form.mode) for kind, form in forms.kinds.items()]
+    ids = [(str(kind), str(number)) for kind, form in forms.kinds.items() for number in sorted(form.ids)]
+    return (*modes, *ids, *((("with_ci", "yes"),) if forms.with_ci else ()))
 
 
 def _read(body: bytes) -> Fields:

@@ -22,6 +22,7 @@ from headwater.observatory import (
     nodes,
     overview,
     rerunning,
+    revision,
     runs,
     search,
     syncing,
@@ -165,7 +166,7 @@ def open_door(observatory: Observatory) -> Door:
             observatory, table, account=account, project=project, environment=environment
         ),
         search=lambda text, limit: search.search(observatory, text, limit=limit),
-        get_revision=partial(overview.get_revision, observatory),
+        get_revision=partial(revision.get_revision, observatory),
         accept=partial(inbox.accept, observatory),
         hear=partial(webhooks.hear, observatory),
         people=open_people(observatory),

@@ -23,6 +23,7 @@ from headwater.web.door import Door, door_of
 from headwater.web.filters import MOST_ROWS, PAGE_SIZE, read_time, read_whole
 from headwater.web.forms import actor_of, read_form
 from headwater.web.render import page
+from headwater.web.undo import Undo
 
 _FORM_SIZE_LIMIT = 64 * 1024
 _STATES: Mapping[str, tuple[IncidentState, ...]] = {
@@ -33,8 +34,8 @@ _STATES: Mapping[str, tuple[IncidentState, ...]] = {
 _SAID = {
     "acknowledge": "Acknowledged.",
     "unacknowledge": "It is no longer acknowledged.",
-    "note": "The note is in the timeline.",
-    "resolve": "Resolved. If it happens once more, it is opened again.",
+    "note": "The note is in the timeline, and stays there.",
+    "resolve": "Resolved. Nobody opens it by hand; if it happens once more, it is opened again.",
 }
 _UNDO = {("acknowledge", "acknowledged"): "unacknowledge", ("unacknowledge", "open"): "acknowledge"}
 """The act that takes another back, where the incident is still as that left it."""
@@ -187,7 +188,7 @@ def _show(
         incident=report.incident,
         may_act=may_act,
         said=said,
-        undo=f"/incidents/{report.incident.id}/{undo}" if undo and may_act else "",
+        undo=Undo(action=f"/incidents/{report.incident.id}/{undo}") if undo and may_act else None,
         fault=fault,
         revision=report.revision,
     )

@@ -19,6 +19,7 @@ from headwater.web.render import page
 from headwater.web.words import STALE_SECONDS
 
 _MOST_ROWS = 200
+_STARTED = "dbt Cloud began this run. Only there it can be cancelled."
 
 
 @get("/", role=Role.VIEWER, sync_to_thread=True, include_in_schema=False)
@@ -50,7 +51,7 @@ def run_page(request: Request[Any, Any, Any], account: FromPath[str], document: 
         raise NotFoundException
     if document.endswith(".json"):
         return Response(door.get_run(account, number), media_type=MediaType.JSON)
-    said = "dbt Cloud began this run." if request.query_params.get("done") == "started" else ""
+    said = _STARTED if request.query_params.get("done") == "started" else ""
     return show_run(request, door.get_run(account, number), said=said)
 
 

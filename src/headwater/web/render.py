@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response
+from litestar.status_codes import HTTP_200_OK
 
 from headwater.model.node import short_name
 from headwater.observatory.sentences import say_span
@@ -76,5 +77,7 @@ def render(template: str, **context: Any) -> str:
 
 def page(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **context: Any) -> Response[str]:
     """Answer with a page, in the frame that everybody who is logged in sees."""
+    if status_code != HTTP_200_OK:  # such a page answers a form, and is not to be had again
+        context.pop("revision", None)
     content = render(template, path=request.url.path, caller=request.scope.get("user"), **context)
     return Response(content, media_type=MediaType.HTML, status_code=status_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response, post
 from litestar.concurrency import sync_to_thread
@@ -18,8 +19,10 @@ from headwater.web.door import door_of
 from headwater.web.forms import NAMING_SIZE_LIMIT, SIZE_LIMIT, actor_of, read_accounts, read_form
 from headwater.web.login import make_cookie
 from headwater.web.settings_pages import show_oneself, show_tokens, show_users
+from headwater.web.undo import Undo, remember
 
 _COOKIE_SECONDS = 7 * 86_400
+_OPPOSITES = {"disable": "enable", "enable": "disable"}
 _LIFETIMES = {"30": timedelta(days=30), "90": timedelta(days=90), "365": timedelta(days=365), "never": None}
 
 
@@ -111,10 +114,26 @@ def change_user(
             return show_users(request, invitation=_invite(request, name), name=name)
         if act not in acts:
             raise NotKnown(f"There is nothing to {act!r} about a user.", hint="Open the settings.")
+        undo = _find_undo(request, name, act)
         acts[act]()
     except WrongUse as error:
         return show_users(request, fault=str(error), status_code=404 if isinstance(error, NotKnown) else 400)
-    return Redirect(f"/settings/users?saved={act}", status_code=303)
+    cookies = [] if undo is None else [remember(request, undo)]
+    return Redirect(f"/settings/users?saved={act}", status_code=303, cookies=cookies)
+
+
+def _find_undo(request: Request[Any, Any, Any], name: str, act: str) -> Undo | None:
+    """Find the act that takes one back, before it is done; None for what cannot be, and a user that is not there."""
+    here = f"/settings/users/{quote(name, safe='')}"
+    if act in _OPPOSITES:
+        return Undo(action=f"{here}/{_OPPOSITES[act]}")
+    user = next((user for user in door_of(request).people.list_users().users if user.name == name), None)
+    if user is None or act == "remove":
+        return None
+    if act == "role":
+        return Undo(action=f"{here}/role", fields=(("role", user.role),))
+    named = tuple(("account", account) for account in user.accounts or ())
+    return Undo(action=f"{here}/accounts", fields=(("sees", "all" if user.accounts is None else "named"), *named))
 
 
 @post(

@@ -12,6 +12,7 @@ from headwater.observatory.access import Role
 from headwater.web.door import door_of
 from headwater.web.guard import cookie_name
 from headwater.web.render import page
+from headwater.web.undo import recall
 
 _SAID = {
     "password": "The password is set. Wherever else you were logged in, you are not any more.",
@@ -20,9 +21,10 @@ _SAID = {
     "accounts": "The accounts are set, and the user is logged out everywhere.",
     "disable": "The user is disabled and logged out everywhere.",
     "enable": "The user may come in again.",
-    "remove": "The user is removed and logged out everywhere. The audit log keeps the name.",
-    "revoked": "The token is revoked. It lets nobody in from now on.",
+    "remove": "The user is removed for good and logged out everywhere. The audit log keeps the name.",
+    "revoked": "The token is revoked for good: it lets nobody in. Where one is needed still, create another.",
 }
+_UNDONE = frozenset({"role", "accounts", "disable", "enable"})
 _LONGEST_PAGE = 100
 
 
@@ -127,6 +129,10 @@ def _list_names(request: Request[Any, Any, Any]) -> tuple[str, ...]:
 
 def show(request: Request[Any, Any, Any], template: str, *, status_code: int = 200, **context: Any) -> Response[str]:
     """Show a page of the settings, with what was done where one comes from a form."""
-    said = _SAID.get(request.query_params.get("saved", ""), "")
+    saved = request.query_params.get("saved", "")
+    said = _SAID.get(saved, "")
     context.setdefault("fault", "")
-    return page(request, template, status_code=status_code, said=said, roles=tuple(Role), **context)
+    if request.method == "GET":  # what a form answers with may hold what is shown this once
+        context["revision"] = door_of(request).get_revision()
+    undo = recall(request, "/settings/users/") if saved in _UNDONE else None
+    return page(request, template, status_code=status_code, said=said, undo=undo, roles=tuple(Role), **context)

@@ -27,7 +27,7 @@ from headwater.store.schema.nodes import (
 )
 from headwater.store.schema.runs import observations, run_amendments, run_artifacts, run_hours, run_steps, runs
 from headwater.store.schema.webhooks import webhook_events, webhooks
-from headwater.store.schema.work import leases, request_budgets, sync_passes, sync_states
+from headwater.store.schema.work import leases, request_budgets, sync_passes, sync_progress, sync_states
 
 __all__ = [
     "account_aliases",
@@ -67,6 +67,7 @@ __all__ = [
     "runs",
     "sessions",
     "sync_passes",
+    "sync_progress",
     "sync_states",
     "users",
     "warehouse_tables",

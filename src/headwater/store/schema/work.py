@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Table
 
 from headwater.store.schema.columns import account, key, metadata, needed
-from headwater.store.values import Instant, Key, Number, Words
+from headwater.store.values import Instant, Key, Number, Span, Words
 
 sync_states = Table(
     "sync_states",
@@ -23,6 +23,20 @@ sync_states = Table(
     needed("failures", Number(), "0"),
     needed("requests_total", Number(), "0"),
     needed("rate_limited_total", Number(), "0"),
+)
+
+sync_progress = Table(
+    "sync_progress",
+    metadata,
+    account(),
+    needed("began_at", Instant()),
+    needed("noted_at", Instant()),
+    needed("listed_from", Instant()),
+    needed("worked", Span()),
+    needed("fetched", Number()),
+    needed("found", Number()),
+    needed("share_millionths", Number()),
+    needed("requests_before", Number()),
 )
 
 sync_passes = Table(

@@ -6,15 +6,31 @@ import { sayTimes } from "./times.js";
 const OLDEST = 60000; // what is counted back from now changes without anything new being stored
 const SPREAD = 500; // pages that hear the same do not all ask in the same moment
 const main = document.querySelector("main[data-revision]");
-let isBusy = false, broughtAt = Date.now(), wanted = Number(main.dataset.revision), shown = wanted;
+let isBusy = false, broughtAt = Date.now(), wanted = Number(main.dataset.revision), shown = wanted, partly = wanted;
 
 function isTyping() {
   const fields = [...document.querySelectorAll("main form :is(input, textarea)")];
-  return Boolean(document.activeElement?.closest("main form")) || fields.some((e) => e.value !== e.defaultValue);
+  const isChanged = (e) => e.value !== e.defaultValue || e.checked !== e.defaultChecked;
+  const firstOf = (e) => Math.max(0, [...e.options].findIndex((one) => one.defaultSelected));
+  const isChosen = [...document.querySelectorAll("main form select")].some((e) => e.selectedIndex !== firstOf(e));
+  return Boolean(document.activeElement?.closest("main form")) || isChosen || fields.some(isChanged);
 }
 
 function find(root, id) {
   return id ? root.querySelector(`#${CSS.escape(id)}`) : null;
+}
+
+// Beside a form that somebody fills in only the parts are brought that say so.
+function bringParts(next) {
+  for (const part of main.querySelectorAll("[data-live][id]")) {
+    const same = find(next, part.id);
+    if (!same || part.contains(document.activeElement)) continue;
+    const top = part.scrollTop;
+    sayTimes(same);
+    part.replaceWith(same);
+    same.scrollTop = top;
+  }
+  broughtAt = Date.now();
 }
 
 async function bring() {
@@ -22,7 +38,8 @@ async function bring() {
   if (!answer.ok || answer.redirected) { location.reload(); return false; }
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   const next = fresh.querySelector("main");
-  if (!next || isTyping()) return false;
+  if (!next) return false;
+  if (isTyping()) { bringParts(next); return false; }
   for (const details of main.querySelectorAll("details[id]")) {
     const same = find(next, details.id);
     if (same) same.open = details.open;
@@ -43,11 +60,12 @@ async function bring() {
 }
 
 async function settle() {
-  const isOld = Date.now() - broughtAt > OLDEST;
-  if (isBusy || document.hidden || (wanted === shown && !isOld) || isTyping()) return;
+  const isOld = Date.now() - broughtAt > OLDEST, isHeld = isTyping();
+  if (isBusy || document.hidden || (wanted === (isHeld ? partly : shown) && !isOld)) return;
+  if (isHeld && !main.querySelector("[data-live]")) return;
   const asked = wanted;
   isBusy = true;
-  try { if (await bring()) shown = asked; } catch { /* the next turn tries again */ } finally { isBusy = false; }
+  try { if (await bring()) shown = asked; partly = asked; } catch { /* the next turn tries again */ } finally { isBusy = false; }
 }
 
 follow((revision) => {
