@@ -86,6 +86,14 @@ def list_catalog(
     )
 
 
+def find_nodes(observatory: Observatory, text: str, *, limit: int) -> tuple[CatalogNode, ...]:
+    """Find the nodes of production that a text names, the best first; how old their data are is not looked at."""
+    with observatory.store.read() as tx:
+        shelf = open_shelf(observatory, tx, None, None)
+    listed, _ = _find(shelf, CatalogFilter(text=text), ())
+    return tuple(_summarise_entry(entry, None) for entry in listed[:limit])
+
+
 def _find(
     shelf: CatalogShelf, wanted: CatalogFilter, here: Collection[Scope]
 ) -> tuple[Sequence[CatalogEntry], Mapping[str, Mapping[str, int]]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from headwater.observatory.catalog import CatalogFilter, list_catalog
+from headwater.observatory.catalog import find_nodes
 from headwater.observatory.holder import Observatory
 from headwater.observatory.incident_reports import IncidentSummary
 from headwater.observatory.incidents import IncidentQuestion, list_incidents
@@ -43,7 +43,7 @@ def search(observatory: Observatory, text: str, *, limit: int = 8) -> SearchRepo
             jobs = tuple(find_jobs(tx, words, number, limit))
     runs = () if number is None else list_runs(observatory, RunFilter(text=words), limit=limit).runs
     return SearchReport(
-        nodes=list_catalog(observatory, CatalogFilter(text=words), limit=limit).nodes if words else (),
+        nodes=find_nodes(observatory, words, limit=limit) if words else (),
         jobs=jobs,
         runs=tuple(run for run in runs if run.run_id == number),
         incidents=tuple(islice(incidents, limit)),
