@@ -51,6 +51,8 @@ SMALL = 60
 ROUNDS = 5
 PATIENCE = 60
 """Seconds to wait for a picture."""
+WRITING = 120
+"""Seconds to wait for a page that is written before it is opened."""
 WINDOW = {"width": 1400, "height": 900}
 CHROMIUM = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -209,7 +211,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 def run_with(package: str, *command: str) -> str:
     """Run a command where a package is installed; gives what it printed."""
     uv = ["uv", "run", "--no-project", "--python", "3.11", "--with", package]
-    return subprocess.run([*uv, *command], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([*uv, *command], capture_output=True, text=True, check=True, timeout=WRITING).stdout
 
 
 def measure_docs(folder: Path) -> dict[str, Any]:
@@ -227,9 +229,12 @@ def measure_colibri(folder: Path, last: str) -> dict[str, Any]:
     written = folder / "colibri"
     files = ("--manifest", str(folder / "manifest.json"), "--catalog", str(folder / "catalog.json"))
     began = time.perf_counter()
-    run_with(
-        "dbt-colibri", "colibri", "generate", *files, "--output-dir", str(written), "--light", "--disable-telemetry"
-    )
+    try:
+        run_with(
+            "dbt-colibri", "colibri", "generate", *files, "--output-dir", str(written), "--light", "--disable-telemetry"
+        )
+    except subprocess.TimeoutExpired:
+        return {"written, s": f"not within {WRITING} s"}
     figures: dict[str, Any] = {"written, s": round(time.perf_counter() - began, 1)}
     page = (written / "index.html").read_bytes()
     figures["page and data, kB compressed"] = round(len(gzip.compress(page, 6)) / 1000)
