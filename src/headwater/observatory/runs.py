@@ -88,7 +88,8 @@ def get_run(observatory: Observatory, account: str | None, run_id: int, against:
         contents = known or _read_contents(observatory, tx, detail, against)
         chain = find_chains(tx, (detail.row,))[account_key, run_id]
         account_row = get_stored_account(tx, account_key)
-    observatory.run_contents.keep(key, contents)
+    if known is None:
+        observatory.run_contents.keep(key, contents)
     is_followed = account_row.has_token and not account_row.is_paused
     return _report(detail, contents, chain, observatory.store.now(), is_followed=is_followed)
 

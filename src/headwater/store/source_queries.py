@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, select, tuple_
+from sqlalchemy import Connection, ScalarSelect, and_, select, tuple_
 
 from headwater.store.outcome_queries import in_runs, tells_of_environment
 from headwater.store.schema import freshness_results, invocations, nodes
@@ -35,22 +36,7 @@ def list_source_checks(
 
     Checks of pull requests are left out.
     """
-    other = freshness_results.alias()
-    newest = (
-        select(other.c.invocation_key)
-        .select_from(in_runs(other))
-        .where(
-            other.c.account_key == nodes.c.account_key,
-            other.c.node_key == nodes.c.node_key,
-            other.c.happened_at >= since,
-            other.c.happened_at <= until,
-            tells_of_environment(),
-        )
-        .order_by(other.c.happened_at.desc(), other.c.invocation_key.desc())
-        .limit(1)
-        .correlate(nodes)
-        .scalar_subquery()
-    )
+    newest = _find_newest(since, until)
     places = [(scope.account_key, scope.project_id, scope.environment_id) for scope in scopes]
     here = tuple_(nodes.c.account_key, nodes.c.project_id, nodes.c.environment_id).in_(places)
     last = select(nodes, newest.label("invocation_key")).where(here, nodes.c.resource_type == "source").subquery("last")
@@ -91,3 +77,23 @@ def list_source_checks(
         )
         for row in tx.execute(query)
     ]
+
+
+def _find_newest(since: datetime, until: datetime) -> ScalarSelect[Any]:
+    """Find the invocation of the last check of a node between two times."""
+    other = freshness_results.alias()
+    return (
+        select(other.c.invocation_key)
+        .select_from(in_runs(other))
+        .where(
+            other.c.account_key == nodes.c.account_key,
+            other.c.node_key == nodes.c.node_key,
+            other.c.happened_at >= since,
+            other.c.happened_at <= until,
+            tells_of_environment(),
+        )
+        .order_by(other.c.happened_at.desc(), other.c.invocation_key.desc())
+        .limit(1)
+        .correlate(nodes)
+        .scalar_subquery()
+    )
