@@ -103,6 +103,7 @@ def test_what_cannot_be_is_said_beside_its_field_and_stays_chosen(site, observat
         window.check("input[name=project_mode][value=only]")
         window.check("text=Finance >> nth=0")
         window.click("text=Save what is followed")
+        window.wait_for_url(f"{site.url}/accounts/first/filter")
         fault = window.inner_text("#job-fault")
         kept = window.is_checked("input[name=project_mode][value=only]"), window.is_checked("input[name=project]")
         hidden = window.is_visible("#environment-things"), window.is_visible("#job-things")

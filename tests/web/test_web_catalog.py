@@ -63,6 +63,7 @@ def test_without_scripts_the_form_searches(asked, browser, observatory, width):
     with open_logged_in(browser, site, observatory, "/catalog?tag=tag_3", **options) as window:
         window.fill("#text", "orders")
         window.press("#text", "Enter")
+        window.wait_for_url("**/catalog?*text=orders*")
         window.get_by_role("link", name="about_orders", exact=True).wait_for()
 
         assert "tag=tag_3" in window.url

@@ -332,6 +332,7 @@ def test_on_a_phone_the_choices_need_no_script(world, opened):
     window.click("#drawer > summary")
     window.select_option("#depth", "2")
     window.click("button:text-is('Show')")
+    window.wait_for_url("**/lineage?*depth=2*")
 
     assert window.locator("#stage a.node").count() > drawn
 
@@ -345,6 +346,7 @@ def test_it_is_read_without_scripts(world, opened):
     assert drawn == window.locator("#table-twin tbody tr").count() >= 8
     window.select_option("#depth", "2")
     window.click("button:text-is('Show')")
+    window.wait_for_url("**/lineage?*depth=2*")
     assert window.locator("#stage a.node").count() > drawn
     window.locator("#table-twin a", has_text="around it").nth(1).click()
     assert asked(window)["ref"] != ORDERS
