@@ -13,20 +13,31 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Remembered(Generic[Value]):
-    """The values used last, by key; safe for several threads, of which two may work out the same value."""
+    """The values used last, by key; of several threads that want one, the first works it out and the others wait."""
 
     most: int
     _values: OrderedDict[Hashable, Value] = field(default_factory=OrderedDict)
+    _turns: dict[Hashable, threading.Lock] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
-        """Give the value of a key, worked out where it is not remembered."""
+        """Give the value of a key, worked out where it is not remembered; whoever waits tries it where that failed."""
         known = self.find(key)
         if known is not None:
             return known
-        value = work_out()
-        self.keep(key, value)
-        return value
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            try:
+                known = self.find(key)
+                if known is not None:
+                    return known
+                value = work_out()
+                self.keep(key, value)
+                return value
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
 
     def find(self, key: Hashable) -> Value | None:
         """Find the value of a key; None where it is not remembered."""
