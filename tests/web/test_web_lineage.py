@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,10 +19,13 @@ from cloud import running_cloud, serving, watching
 from conftest import Site
 from headwater.observatory import access, sessions
 from headwater.observatory.access import Role
-from headwater.observatory.explorer import LineageQuestion, get_lineage, prepare_lineage
-from headwater.observatory.holder import open_observatory
+from headwater.observatory.explorer import LineageQuestion, get_lineage
+from headwater.observatory.explorer_states import get_lineage_states, prepare_lineage
+from headwater.observatory.holder import get_account, open_observatory
 from headwater.observatory.syncing import sync_accounts
+from headwater.store.accounts import raise_revision
 from headwater.web import lineage_svg
+from headwater.web.lineage_filters import read_lineage_question
 
 STATIC = Path(lineage_svg.__file__).parent / "static"
 ORDERS = "model.storefront.fct_orders"
@@ -388,15 +392,47 @@ def test_the_page_asks_for_what_the_script_needs_before_it_runs(world, opened):
 
 
 def test_what_is_prepared_is_what_is_asked_for_first(world):
-    """Whoever asks after the lineage was prepared waits for no manifest to be read; who asks before does."""
+    """Whoever opens the lineage after it was prepared waits for no manifest and no execution to be read."""
     told = []
     with open_observatory(world[0].settings) as fresh:
         event.listen(fresh.store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
         prepare_lineage(fresh)
-        before = len([statement for statement in told if "node_versions" in statement])
-        get_lineage(fresh, LineageQuestion(account="first"))
-        after = len([statement for statement in told if "node_versions" in statement])
-    assert after == before > 0
+        before = count_read(told)
+        for query in ({}, {"account": "first"}, {"account": "second"}):
+            asked = read_lineage_question(query).lineage
+            get_lineage(fresh, asked)
+            get_lineage_states(fresh, asked)
+        after = count_read(told)
+    assert after == before
+    assert min(before) > 0
+
+
+def count_read(statements: list[str]) -> tuple[int, ...]:
+    """Count the statements that read manifests, and those that read what happened to nodes."""
+    return tuple(sum(table in statement for statement in statements) for table in ("node_versions", "executions"))
+
+
+def test_states_that_are_remembered_are_as_of_the_moment_they_are_asked_for(world):
+    """How long ago something ran counts from the question, not from when its state was worked out."""
+    with open_observatory(world[0].settings) as fresh:
+        first, again = (get_lineage_states(fresh, LineageQuestion(account="first")) for _ in range(2))
+    assert again.as_of > first.as_of
+    assert replace(again, as_of=first.as_of) == first
+
+
+def test_news_of_one_account_leave_the_states_of_another_as_they_are(world):
+    """States are worked out anew for the account that something was stored of, and for no other."""
+    told = []
+    with open_observatory(world[0].settings) as fresh:
+        prepare_lineage(fresh)
+        with fresh.store.write() as tx:
+            raise_revision(tx, get_account(fresh, "first").account_key)
+        event.listen(fresh.store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
+        get_lineage_states(fresh, LineageQuestion(account="second"))
+        others = count_read(told)
+        get_lineage_states(fresh, LineageQuestion(account="first"))
+    assert others == (0, 0)
+    assert count_read(told)[1] > 0
 
 
 def test_a_thing_has_the_state_that_its_verdict_begins_from(world, token):

@@ -46,11 +46,11 @@ def open_shelf(observatory: Observatory, tx: Connection, environment: str | None
     Raises:
         NotKnown: no environment is called so.
     """
-    revision = tuple(read_revisions(tx).items())
-    key = (revision, environment, at)
+    revisions = read_revisions(tx)
+    key = (tuple(revisions.items()), environment, at)
     until = at or observatory.store.now()
     return observatory.lineage.shelves.get(
-        key, lambda: _fill(tx, observatory.lineage, environment, Moment(at=at), until, revision)
+        key, lambda: _fill(tx, observatory.lineage, environment, Moment(at=at), until, revisions)
     )
 
 
@@ -63,7 +63,12 @@ def owners_of(held: Held, row: LineageRow) -> tuple[str, ...]:
 
 
 def _fill(
-    tx: Connection, memory: LineageMemory, environment: str | None, moment: Moment, until: datetime, revision: object
+    tx: Connection,
+    memory: LineageMemory,
+    environment: str | None,
+    moment: Moment,
+    until: datetime,
+    revisions: Mapping[int, int],
 ) -> CatalogShelf:
     shelf = Shelf(tx, moment, memory)
     choices = choose_places(list_places(tx), None, environment)
@@ -75,7 +80,8 @@ def _fill(
         estate = open_estate(shelf, held.place)
         nodes = number_estate(memory, estate)
         books[held.place.scope] = open_book(estate, nodes, held.place.account_key, until)
-        seen = look_at_all(tx, memory, estate, nodes, until, (revision, moment.at))
+        revision = (revisions[estate.account_key], moment.at)
+        seen = look_at_all(tx, memory, estate, nodes, until, revision)
         states |= zip(estate.lineage.nodes, seen, strict=True)
     entries = [
         _entry(held, row, words[held.place.scope].get(row.node_key, ""), states.get(held.address(row.unique_id)))

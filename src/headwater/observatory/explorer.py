@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -37,7 +36,6 @@ from headwater.observatory.lineage import (
 )
 from headwater.observatory.lineage_reports import LineagePlace, LineageReport
 from headwater.observatory.references import FoundNode, NodeQuestion, find_node
-from headwater.store.accounts import list_accounts
 from headwater.store.lineage import read_paths
 from headwater.store.lineage_rows import PlaceRow
 from headwater.store.writing import Scope
@@ -51,8 +49,6 @@ LEVELS = 2
 _CROWD = 400
 """More things than this are drawn as folders where nothing is said."""
 _MOST_NAMED = 3
-_MOST_PREPARED = 3
-"""So many are remembered beside what is looked at."""
 _TESTS = frozenset({"test", "unit_test"})
 
 
@@ -112,15 +108,6 @@ def get_lineage(observatory: Observatory, asked: LineageQuestion) -> LineageRepo
     with observatory.store.read() as tx:
         found = find_lineage(observatory, tx, asked)
         return open_view(tx, observatory.lineage, found, asked)[0]
-
-
-def prepare_lineage(observatory: Observatory) -> None:
-    """Draw the lineage of the first accounts as it is asked for at first, so that it is remembered when it is."""
-    with observatory.store.read() as tx:
-        accounts = list_accounts(tx)
-    for account in accounts[:_MOST_PREPARED]:
-        with suppress(NotKnown):
-            get_lineage(observatory, LineageQuestion(account=account.name))
 
 
 def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestion) -> FoundLineage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -11,18 +13,21 @@ from sqlalchemy import Connection
 from headwater.analysis.excerpt import Excerpt
 from headwater.analysis.glance import WORST_FIRST, find_worst, glance
 from headwater.analysis.states import DESCRIBED
+from headwater.errors import NotKnown
 from headwater.model.outcome import Outcome
 from headwater.model.verdict import NodeState
 from headwater.observatory.explorer import FoundLineage, LineageQuestion, find_lineage, name_key, open_view
 from headwater.observatory.holder import Observatory
 from headwater.observatory.lineage import TESTS, Estate, LineageMemory, Numbered
 from headwater.observatory.lineage_reports import Glance, LineageReport, LineageStates
-from headwater.store.accounts import read_revisions
+from headwater.store.accounts import list_accounts, read_revisions
 from headwater.store.lineage_rows import LineageRow
 from headwater.store.outcome_queries import list_latest_outcomes, list_place_outcomes
 
 _FEW = 600
 """Up to so many nodes are looked at alone, more with all of their graph."""
+_MOST_PREPARED = 3
+"""So many accounts are remembered beside what is looked at."""
 
 
 def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> LineageStates:
@@ -36,15 +41,24 @@ def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> Line
     with observatory.store.read() as tx:
         found = find_lineage(observatory, tx, asked)
         view, excerpt = open_view(tx, observatory.lineage, found, asked)
-        revision: Hashable = (tuple(read_revisions(tx).items()), asked.at)
         until = asked.at or now
+        revision = (read_revisions(tx)[found.estate.account_key], asked.at)
         key = (view.etag, revision)
 
         def look() -> LineageStates:
             known = _look(tx, observatory.lineage, found, excerpt, until, revision)
             return _states(view, excerpt, known, key, until)
 
-        return observatory.lineage.states.get(key, look)
+        return replace(observatory.lineage.states.get(key, look), as_of=until)
+
+
+def prepare_lineage(observatory: Observatory) -> None:
+    """Draw the lineage of the first accounts as it is asked for at first, with its states, to be remembered by then."""
+    with observatory.store.read() as tx:
+        accounts = list_accounts(tx)
+    for account in accounts[:_MOST_PREPARED]:
+        with suppress(NotKnown):
+            get_lineage_states(observatory, LineageQuestion(account=account.name))
 
 
 def _look(
@@ -60,7 +74,7 @@ def _look(
 def look_at_all(
     tx: Connection, memory: LineageMemory, estate: Estate, nodes: Numbered, until: datetime, revision: Hashable
 ) -> Sequence[Glance]:
-    """Look at every node of a graph, by its place; remembered until something new is stored."""
+    """Look at every node of a graph, by its place; remembered until the `revision` of its account is another."""
     return memory.glances.get((estate.identity, revision), lambda: _glance(nodes, _read_all(tx, nodes, until), until))
 
 

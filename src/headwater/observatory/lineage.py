@@ -184,6 +184,11 @@ class Estate:
     held: Mapping[Scope, Held]
     identity: Hashable
 
+    @property
+    def account_key(self) -> int:
+        """Whose projects these are."""
+        return next(iter(self.held)).account_key
+
     def of(self, address: NodeAddress) -> Held:
         """Give the manifest that a node stands in."""
         return self.held[scope_of(address)]

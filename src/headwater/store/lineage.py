@@ -155,9 +155,9 @@ def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[Li
         .where((held.account_key == account_key) & held.manifest_key.in_(depths) & (nodes.c.resource_type != MACRO))
     )  # fmt: skip
     # A row of a deeper manifest holds over one of its base: sorting here is quicker than ranking in the database.
-    rows = sorted((tuple(row) for row in tx.execute(query)), key=lambda row: depths[row[0]])
-    newest = {row[1]: row[1:] for row in rows}
-    return [_lineage_row(*newest[node_key]) for node_key in sorted(newest) if newest[node_key][1] is not None]
+    rows = sorted(tx.execute(query).all(), key=lambda row: depths[row[0]])
+    newest = {node_key: told for _, node_key, *told in rows}
+    return [_lineage_row(key, *newest[key]) for key in sorted(newest) if newest[key][0] is not None]
 
 
 def read_paths(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, str]:

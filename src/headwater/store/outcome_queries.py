@@ -6,8 +6,9 @@ What a pull request or a schema of somebody's own brought is left out: it says n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
+from itertools import starmap
 from typing import Any
 
 from sqlalchemy import (
@@ -87,8 +88,8 @@ def _read_newest(
 ) -> list[Outcome]:
     """Read the newest results of nodes that tell of the environment."""
     rows = tx.execute(_newest(results, which), {"of_account": account_key, "until": until, **asked}).all()
-    others = [row.node_key for row in rows if not row.is_told]
-    found = [_outcome(row) for row in rows if row.is_told]
+    others = [node_key for *_, node_key, is_told in rows if not is_told]
+    found = [_outcome(*told) for *told, _, is_told in rows if is_told]
     return found + [one for key in others for one in _read_history(tx, results, account_key, key, until, 1)]
 
 
@@ -122,7 +123,7 @@ def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterabl
 
     def read() -> dict[str, Outcome]:
         rows = tx.execute(_bad(), {"of_account": account_key, "of_invocations": keys})
-        return {outcome.unique_id: outcome for outcome in map(_outcome, rows)}
+        return {outcome.unique_id: outcome for outcome in starmap(_outcome, rows)}
 
     return dict(read_once(tx, ("bad outcomes", account_key, keys), read))
 
@@ -163,7 +164,7 @@ def _read_history(
     tx: Connection, results: Table, account_key: int, node_key: int, until: datetime, limit: int
 ) -> Iterator[Outcome]:
     asked = {"of_account": account_key, "of_node": node_key, "until": until, "most": limit}
-    return map(_outcome, tx.execute(_history(results), asked))
+    return starmap(_outcome, tx.execute(_history(results), asked))
 
 
 @cache
@@ -216,19 +217,23 @@ def tells_of_environment() -> ColumnElement[bool]:
     )
 
 
-def _outcome(row: Any) -> Outcome:
+def _outcome(
+    status: str, happened_at: datetime, elapsed: timedelta | None, failures: int | None, rows_affected: int | None,
+    message: str | None, max_loaded_at: datetime | None, compiled_hash: bytes | None, invocation_key: int,
+    run_id: int | None, manifest_key: int | None, job_id: int | None, unique_id: str,
+) -> Outcome:  # fmt: skip
     return Outcome(
-        unique_id=row.unique_id,
-        status=row.status,
-        at=row.happened_at,
-        invocation_key=row.invocation_key,
-        run_id=row.run_id,
-        job_id=row.job_id,
-        manifest_key=row.manifest_key,
-        elapsed=row.elapsed,
-        failures=row.failures,
-        rows=row.rows_affected,
-        message=row.message,
-        max_loaded_at=row.max_loaded_at,
-        compiled=None if row.compiled_hash is None else bytes(row.compiled_hash),
+        unique_id=unique_id,
+        status=status,
+        at=happened_at,
+        invocation_key=invocation_key,
+        run_id=run_id,
+        job_id=job_id,
+        manifest_key=manifest_key,
+        elapsed=elapsed,
+        failures=failures,
+        rows=rows_affected,
+        message=message,
+        max_loaded_at=max_loaded_at,
+        compiled=None if compiled_hash is None else bytes(compiled_hash),
     )

@@ -155,7 +155,7 @@ def open_door(observatory: Observatory) -> Door:
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),
         get_lineage=partial(explorer.get_lineage, observatory),
         get_lineage_states=partial(explorer_states.get_lineage_states, observatory),
-        prepare_lineage=partial(explorer.prepare_lineage, observatory),
+        prepare_lineage=partial(explorer_states.prepare_lineage, observatory),
         list_incidents=lambda asked, limit: incidents.list_incidents(observatory, asked, limit=limit),
         get_incident=partial(incidents.get_incident, observatory),
         acknowledge=partial(incidents.acknowledge, observatory),
