@@ -179,14 +179,20 @@ def _decide_where(observatory: Observatory) -> Listening:
 
 
 def _serve_web(observatory: Observatory, where: Listening) -> None:
-    from headwater.web.app import create_app  # noqa: PLC0415 - a quarter of the time of every other command
+    from headwater.web.app import create_app, prepare_pages  # noqa: PLC0415 - a quarter of the time of every other command
     from headwater.web.serve import calm_collector  # noqa: PLC0415
     from headwater.web.serve import serve as serve_web  # noqa: PLC0415
 
     sys.setswitchinterval(_SWITCH_SECONDS)
     calm_collector()
     port = observatory.settings.web.port
-    serve_web(create_app(observatory, where), where, port, lambda bound: say_address(observatory, bound))
+    serve_web(
+        create_app(observatory, where),
+        where,
+        port,
+        ready=lambda bound: say_address(observatory, bound),
+        prepare=lambda: prepare_pages(observatory),
+    )
 
 
 def say_address(observatory: Observatory, port: int) -> None:

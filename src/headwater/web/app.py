@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 
+from headwater.errors import HeadwaterError
 from headwater.observatory.access import Role
+from headwater.observatory.explorer_states import prepare_lineage
 from headwater.web import (
     accounts,
     api,
@@ -41,6 +44,7 @@ from headwater.web.faults import EXCEPTION_HANDLERS
 from headwater.web.guard import PUBLIC, check_declared, guard
 from headwater.web.listening import LOOPBACK, Listening
 from headwater.web.proxy import behind
+from headwater.web.render import load_templates
 from headwater.web.shield import shield
 
 if TYPE_CHECKING:
@@ -137,6 +141,13 @@ def create_app(observatory: Observatory, where: Listening = LOOPBACK) -> ASGIApp
     app: ASGIApp = build_app(open_door(observatory), origin=where.origin)
     hosts = [urlsplit(where.origin).hostname or ""] if where.origin is not None else []
     return shield(behind(app, where.proxies) if where.proxies else app, hosts, is_https=where.origin is not None)
+
+
+def prepare_pages(observatory: Observatory) -> None:
+    """Work out what the first pages need: the lineage as it is asked for at first, and templates."""
+    with suppress(HeadwaterError):  # who asks for the page is told
+        prepare_lineage(observatory)
+    load_templates()
 
 
 def build_app(

@@ -70,6 +70,12 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
+def load_templates() -> None:
+    """Compile every template, so that no first page has to."""
+    for template in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(template)
+
+
 def render(template: str, **context: Any) -> str:
     """Render a template of the package."""
     return _ENVIRONMENT.get_template(template).render(**context)

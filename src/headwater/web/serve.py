@@ -9,6 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
+from litestar.concurrency import sync_to_thread
 
 from headwater.errors import WrongUse
 from headwater.web.listening import LOOPBACK, Listening
@@ -21,11 +22,21 @@ if TYPE_CHECKING:
 
 
 class Server(uvicorn.Server):
-    """A server that says when it begins to end, so that what streams ends too; every request's scope holds `ending`."""
+    """A server that says when it begins to end, so that what streams ends too; every request's scope holds `ending`.
 
-    def __init__(self, config: uvicorn.Config, ending: asyncio.Event) -> None:
+    `prepare` is called in a thread once connections are taken, to work out what first pages need before they are asked
+    for.
+    """
+
+    def __init__(self, config: uvicorn.Config, ending: asyncio.Event, prepare: Callable[[], object]) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._ending, self._prepare = ending, prepare
+        self._preparing: asyncio.Task[object] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections, then prepare behind them."""
+        await super().startup(sockets)
+        self._preparing = asyncio.create_task(sync_to_thread(self._prepare))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say so, then let what is under way come to its end."""
@@ -33,15 +44,23 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: ASGIApp, where: Listening, port: int, ready: Callable[[int], None] = lambda _: None) -> None:
+def serve(
+    app: ASGIApp,
+    where: Listening,
+    port: int,
+    ready: Callable[[int], None] = lambda _: None,
+    prepare: Callable[[], object] = lambda: None,
+) -> None:
     """Serve until the process is told to stop; `ready` is called with the port once connections are taken.
+
+    `prepare` works out behind that what first pages need.
 
     Raises:
         WrongUse: the address is not of this machine, or the port is in use.
     """
     with listen(where.address, port) as listener:
         ready(listener.getsockname()[1])
-        make_server(app, where).run(sockets=[listener])
+        make_server(app, where, prepare).run(sockets=[listener])
 
 
 def calm_collector() -> None:
@@ -55,7 +74,7 @@ def calm_collector() -> None:
     gc.set_threshold(20_000)
 
 
-def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> Server:
+def make_server(app: ASGIApp, where: Listening = LOOPBACK, prepare: Callable[[], object] = lambda: None) -> Server:
     """Make the server; it runs on sockets that listen already."""
     ending = asyncio.Event()
 
@@ -75,7 +94,7 @@ def make_server(app: ASGIApp, where: Listening = LOOPBACK) -> Server:
         ssl_certfile=where.certificate,
         ssl_keyfile=where.key,
     )
-    return Server(config, ending)
+    return Server(config, ending, prepare)
 
 
 def listen(address: str, port: int) -> socket.socket:
