@@ -25,6 +25,7 @@ from headwater.observatory.holder import get_account, open_observatory
 from headwater.observatory.syncing import sync_accounts
 from headwater.store.accounts import raise_revision
 from headwater.web import lineage_svg
+from headwater.web.app import prepare_pages
 from headwater.web.lineage_filters import read_lineage_question
 
 STATIC = Path(lineage_svg.__file__).parent / "static"
@@ -396,7 +397,7 @@ def test_what_is_prepared_is_what_is_asked_for_first(world):
     told = []
     with open_observatory(world[0].settings) as fresh:
         event.listen(fresh.store.engine, "before_cursor_execute", lambda *call: told.append(call[2]))
-        prepare_lineage(fresh)
+        prepare_pages(fresh)
         before = count_read(told)
         for query in ({}, {"account": "first"}, {"account": "second"}):
             asked = read_lineage_question(query).lineage

@@ -122,6 +122,30 @@ def test_behind_each_new_revision_pages_are_prepared_once_and_a_fault_of_that_en
     assert prepared == [1, 2, 3]
 
 
+def test_pages_are_prepared_once_news_rest_and_again_for_what_came_meanwhile():
+    """A burst of news is prepared for once at its end; what is stored while that goes on is not left out."""
+    revisions, looks, begun = iter([1, 2, 3, 3, 4]), [], []
+
+    def look() -> int:
+        looks.append(next(revisions, 4))
+        return looks[-1]
+
+    def prepare() -> None:
+        begun.append(len(looks))
+        wait_for(lambda: looks[-2:] == [4, 4], "the next news to be seen twice")
+
+    async def play() -> None:
+        stream = Broadcast(look, prepare, period=0).stream(yes, asyncio.Event())
+        await read(stream, 1)
+        while len(begun) < 2 and len(looks) < 10_000:
+            await asyncio.sleep(0)
+        await stream.aclose()
+
+    run(play())
+    assert len(begun) == 2
+    assert begun[0] >= 4
+
+
 def test_streams_end_with_the_right_to_them_with_the_server_and_with_the_store():
     """Who may not listen any more is sent away and others stay; an end of the server or a fault ends all."""
     allowed = {"may": True}

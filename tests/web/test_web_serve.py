@@ -121,6 +121,20 @@ def serve_at(observatory):
         listener.close()
 
 
+def test_a_server_prepares_its_first_pages_behind_its_start(observatory):
+    """What prepares runs once, finds the server answering already, and is waited for at the end."""
+    answers = []
+    with listen("127.0.0.1", 0) as listener, urllib3.PoolManager() as pool:
+
+        def prepare():
+            answers.append(pool.request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/login").status)
+            server.should_exit = True
+
+        server = make_server(create_app(observatory), prepare=prepare)
+        server.run(sockets=[listener])
+    assert answers == [200]
+
+
 def log_in(pool, url, host, **headers):
     """Log ada in; gives the answer."""
     sent = {"Host": host, "Sec-Fetch-Site": "same-origin", **headers}

@@ -144,10 +144,10 @@ def create_app(observatory: Observatory, where: Listening = LOOPBACK) -> ASGIApp
 
 
 def prepare_pages(observatory: Observatory) -> None:
-    """Work out what the first pages need: the lineage as it is asked for at first, and templates."""
+    """Work out what the dearest of the first pages needs, that of the lineage, as it is asked for at first."""
     with suppress(HeadwaterError):  # who asks for the page is told
         prepare_lineage(observatory)
-    load_templates()
+    load_templates("lineage.html", "lineage_shapes.html")
 
 
 def build_app(

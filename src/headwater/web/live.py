@@ -57,9 +57,9 @@ class Listener:
 class Broadcast:
     """What all open streams of one server hear; used from its event loop alone.
 
-    `look` gives the revision of what is stored; periods are seconds. `prepare` is called behind each new revision, to
-    work out what whoever listens may ask for next. A fault of the store ends the streams: browsers come back, and are
-    told by the answer they get then.
+    `look` gives the revision of what is stored; periods are seconds. `prepare` is called behind each revision that two
+    looks have seen, to work out what whoever listens may ask for next. A fault of the store ends the streams: browsers
+    come back, and are told by the answer they get then.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Broadcast:
     ) -> None:
         self._look, self._prepare, self._period, self._check_period = look, prepare, period, check_period
         self._preparing: asyncio.Task[None] | None = None
+        self._prepared: int | None = None
         self._listeners: set[Listener] = set()
         self._looking: asyncio.Task[None] | None = None
         self._revision: int | None = None
@@ -117,8 +118,8 @@ class Broadcast:
             while self._listeners and not ending.is_set():
                 before, self._revision = self._revision, await sync_to_thread(self._look)
                 revision = self._revision
-                if revision != before and (self._preparing is None or self._preparing.done()):
-                    self._preparing = asyncio.create_task(self._prepare_pages())
+                if revision == before:
+                    self._prepare_pages(revision)
                 if clock() >= check_at:
                     await sync_to_thread(_check, tuple(self._listeners))
                     check_at = clock() + self._check_period
@@ -134,7 +135,12 @@ class Broadcast:
                 listener.is_over = True
                 listener.news.set()
 
-    async def _prepare_pages(self) -> None:
+    def _prepare_pages(self, revision: int) -> None:
+        if revision != self._prepared and (self._preparing is None or self._preparing.done()):
+            self._prepared = revision
+            self._preparing = asyncio.create_task(self._prepare_quietly())
+
+    async def _prepare_quietly(self) -> None:
         if self._prepare is not None:
             with suppress(HeadwaterError):  # who asks for the page is told
                 await sync_to_thread(self._prepare)

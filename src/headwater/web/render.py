@@ -70,9 +70,9 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
-def load_templates() -> None:
-    """Compile every template, so that no first page has to."""
-    for template in _ENVIRONMENT.list_templates():
+def load_templates(*templates: str) -> None:
+    """Compile templates before they are asked for."""
+    for template in templates:
         _ENVIRONMENT.get_template(template)
 
 
