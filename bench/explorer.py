@@ -3,7 +3,8 @@
 Run with `uv run python bench/explorer.py [NODES …]`. The same project is stored in Headwater, served as `dbt docs
 generate` leaves it, and written as a page by dbt-colibri; each is opened in a real browser. Headwater is the command
 `headwater serve` in a process of its own. `first` is a server that nobody has asked for lineage yet, in a browser that
-has shown that of a small project; `again` the same once more. The peers are fetched by uv; each page of theirs is given
+has shown that of a small project, right after its start and after its jobs were open for a while, each time a server of
+its own; `again` the same once more. The peers are fetched by uv; each page of theirs is given
 up after a time, since a browser that computes a picture answers to nothing else.
 """
 
@@ -49,6 +50,10 @@ from read_artifacts import recorded  # noqa: E402
 SIZES = (5_000, 50_000)
 SMALL = 60
 ROUNDS = 5
+FIRST_ROUNDS = 3
+FORMS = {"node by node": "?collapse=none", "as folders": ""}
+MOMENTS = {"right after the start": 0, "after the jobs were open for 5 s": 5}
+"""Seconds for which another page is open before the first click."""
 PATIENCE = 60
 """Seconds to wait for a picture."""
 WRITING = 120
@@ -119,13 +124,14 @@ def open_signed_in(browser: Browser, link: str) -> tuple[Page, str]:
 
 
 def measure_ours(browser: Browser, program: Program) -> dict[str, Any]:
-    """Click from the jobs to the whole lineage, drawn node by node, then drag it."""
-    figures: dict[str, Any] = {}
+    """Click from the jobs to the whole lineage, then drag it, drawn node by node."""
+    figures: dict[str, Any] = {"drawn first, ms": measure_first(browser, program)}
     with served(program) as link:
         window, url = open_signed_in(browser, link)
-        drawn = [click(window, f"{url}/lineage?collapse=none") for _ in range(ROUNDS + 1)]
-        figures["drawn first, ms"], figures["drawn again, ms"] = drawn[0], statistics.median(drawn[1:])
-        figures["drawn as folders, ms"] = click(window, f"{url}/lineage")
+        figures["drawn again, ms"] = {
+            form: statistics.median([click(window, f"{url}/lineage{query}") for _ in range(ROUNDS + 1)][1:])
+            for form, query in FORMS.items()
+        }
         window.goto(f"{url}/lineage?collapse=none")
         wait_until(window, "document.documentElement.dataset.view !== undefined")
         frames = window.evaluate(PAN)
@@ -139,6 +145,28 @@ def measure_ours(browser: Browser, program: Program) -> dict[str, Any]:
         figures["page, kB compressed"] = round(sum(len(gzip.compress(body)) for body in files) / 1000, 1)
         window.context.close()
     return figures
+
+
+def measure_first(browser: Browser, program: Program) -> dict[str, float]:
+    """Click to the lineage of servers that were never asked for it; gives the median for each form and moment."""
+    return {
+        f"{form}, {when}": statistics.median(
+            [click_first(browser, program, query, seconds) for _ in range(FIRST_ROUNDS)]
+        )
+        for form, query in FORMS.items()
+        for when, seconds in MOMENTS.items()
+    }
+
+
+def click_first(browser: Browser, program: Program, query: str, seconds: float) -> float:
+    """Start a server, sign in, leave the jobs open for so many seconds, and click."""
+    with served(program) as link:
+        window, url = open_signed_in(browser, link)
+        window.goto(f"{url}/jobs")
+        window.wait_for_timeout(seconds * 1000)
+        drawn = click(window, f"{url}/lineage{query}")
+        window.context.close()
+    return drawn
 
 
 def click(window: Page, address: str) -> float:
