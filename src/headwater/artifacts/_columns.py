@@ -37,21 +37,15 @@ _decode_columns = msgspec.json.Decoder(dict[str, Column]).decode
 _decode_constraints = msgspec.json.Decoder(dict[str, _Constraints]).decode
 
 
-def read_columns(raw: Raw, unique_id: str, faults: Faults, *, is_contract: bool) -> Columns:
-    """Read what stands in a node's `columns`."""
-    if len(memoryview(raw)) <= len("{}") or is_absent(raw):
+def read_columns(found: dict[str, Column] | None, *, is_contract: bool) -> Columns:
+    """Give a node's columns, and what of them belongs to its code."""
+    if not found:
         return _NO_COLUMNS
-    try:
-        declared = tuple(_decode_columns(raw).values())
-        constraints = _decode_constraints(raw) if is_contract else {}
-    except REFUSED:
-        declared, constraints = _odd_columns(raw, unique_id, faults), {}
+    declared = tuple(found.values())
     return Columns(
         declared,
         tuple([(column.name, column.data_type) for column in declared if column.data_type]),
-        canonical_json({name: read_any(column.constraints) for name, column in constraints.items()})
-        if constraints
-        else "",
+        tuple([(column.name, column.constraints) for column in declared if column.constraints]) if is_contract else (),
     )
 
 

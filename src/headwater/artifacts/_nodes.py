@@ -44,7 +44,7 @@ class NodeReader:
         resource_type = said.resource_type or unique_id.split(".", 1)[0]
         depends_on = said.depends_on or _NO_DEPENDENCIES
         parents = _each_once(depends_on.nodes)
-        columns = read_columns(said.columns, unique_id, self._faults, is_contract=config.is_contract)
+        columns = read_columns(said.columns, is_contract=config.is_contract)
         particular = read_particulars(said, resource_type, parents, config)
         node = Node(
             unique_id=unique_id,
@@ -82,7 +82,7 @@ class NodeReader:
 def _each_once(names: tuple[str, ...] | None) -> tuple[str, ...]:
     if not names:
         return ()
-    return names if len(names) == len(set(names)) else tuple(dict.fromkeys(names))
+    return names if len(names) == 1 or len(names) == len(set(names)) else tuple(dict.fromkeys(names))
 
 
 def _relation(said: Declared, resource_type: str, config: Config) -> Relation | None:
