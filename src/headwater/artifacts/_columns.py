@@ -7,10 +7,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from headwater.artifacts._config import canonical_json
-from headwater.artifacts._json import NOTHING, REFUSED, Faults, Shape, is_absent, section
-from headwater.artifacts._values import read_any
-from headwater.model.node import Column
+from headwater.artifacts._json import Faults, Shape, section
+from headwater.model.node import Column, Constraint
 
 
 class Columns(NamedTuple):
@@ -18,27 +16,22 @@ class Columns(NamedTuple):
 
     declared: tuple[Column, ...] = ()
     types: tuple[tuple[str, str], ...] = ()
-    constraints: str = ""
-
-
-class _Constraints(msgspec.Struct):
-    constraints: Raw = NOTHING
+    constraints: tuple[tuple[str, tuple[Constraint, ...]], ...] = ()
 
 
 class _AnyColumn(msgspec.Struct):
     name: str | None = None
     data_type: str | None = None
     description: str | None = None
+    constraints: tuple[Constraint, ...] | None = None
 
 
 _NO_COLUMNS = Columns()
 _any_column_shape = Shape(_AnyColumn)
-_decode_columns = msgspec.json.Decoder(dict[str, Column]).decode
-_decode_constraints = msgspec.json.Decoder(dict[str, _Constraints]).decode
 
 
 def read_columns(found: dict[str, Column] | None, *, is_contract: bool) -> Columns:
-    """Give a node's columns, and what of them belongs to its code."""
+    """Give a node's columns, and of them what belongs to its code."""
     if not found:
         return _NO_COLUMNS
     declared = tuple(found.values())
@@ -49,13 +42,16 @@ def read_columns(found: dict[str, Column] | None, *, is_contract: bool) -> Colum
     )
 
 
-def _odd_columns(raw: Raw, unique_id: str, faults: Faults) -> tuple[Column, ...]:
+def salvage_columns(raw: Raw, unique_id: str, faults: Faults) -> dict[str, Column]:
     """Read columns one by one, where one of them is not as dbt writes it today."""
-    columns = []
+    columns = {}
     for name, entry in section(raw, f"columns of {unique_id}", faults).items():
         column = _any_column_shape.read(entry, f"{unique_id}: the column {name}", faults)
         if column is not None:
-            columns.append(
-                Column(name=column.name or name, data_type=column.data_type, description=column.description or "")
+            columns[name] = Column(
+                name=column.name or name,
+                data_type=column.data_type,
+                description=column.description or "",
+                constraints=column.constraints or (),
             )
-    return tuple(columns)
+    return columns

@@ -1,4 +1,4 @@
-"""Whether a manifest, or one node of it, is the same as before, found out from its bytes without decoding them.
+"""Whether a manifest is the same as before, found out from its bytes without decoding them.
 
 dbt writes into the metadata when and by which invocation it parsed, and into every node when it parsed that
 (`created_at`); its threads decide the order of the nodes. What it compiled, and which macros that took, depends on the
@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TypeAlias
 
 from msgspec import Raw
 
 from headwater.artifacts._json import Data, Faults, no_garbage_collection
 from headwater.artifacts._sections import NODE_SECTIONS, open_manifest
 
-_READING = b"headwater manifest 3"
+_READING = b"headwater manifest 4"
 """Counted up whenever the same bytes are read into other nodes than before."""
 
 _HASHED_AT_ONCE = 256
 """Entries hashed in one call: at each, other threads may run, and this one waits until it is its turn again."""
-
-NodeDigest: TypeAlias = tuple[int, int, int]
-"""Where the time of parsing stands in the JSON of a node, and Python's own hashes of what is before and after it."""
 
 _MARK = b'"created_at":'
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -67,14 +63,6 @@ def fingerprint_manifest(data: Data) -> bytes:
                 several = (cut(bytes(entries[unique_id])) for unique_id in ids[start : start + _HASHED_AT_ONCE])
                 digest.update(b"".join(part for parts in several for part in parts))
         return digest.digest()
-
-
-def node_digest(raw: Raw, last: NodeDigest | None) -> NodeDigest:
-    """Identify the JSON of a node within this process; the time of parsing is looked for where it stood last."""
-    found = None if last is None else _TIME.match(raw, last[0])
-    start, end = _find_time(bytes(raw)) if found is None else found.span()
-    view = memoryview(raw)
-    return start, hash(bytes(view[:start])), hash(bytes(view[end:]))
 
 
 def _cut_node(node: bytes) -> list[memoryview]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from headwater.artifacts._columns import read_columns
+from headwater.artifacts._columns import read_columns, salvage_columns
 from headwater.artifacts._config import Config, Configs, canonical_json, read_tags
 from headwater.artifacts._declared import Declared, DependsOn, Described
 from headwater.artifacts._json import Faults, Shape
@@ -19,8 +19,9 @@ HAS_RELATION: Final = frozenset({"model", "seed", "snapshot", "source", "functio
 """The resource types that may have a relation in the warehouse; an ephemeral model has none."""
 
 _NO_DEPENDENCIES = DependsOn()
-_declared_shape = Shape(Declared)
-_described_shape = Shape(Described)
+_SALVAGE: Final = {"columns": salvage_columns}
+_declared_shape = Shape(Declared, _SALVAGE)
+_described_shape = Shape(Described, _SALVAGE)
 
 
 class NodeReader:

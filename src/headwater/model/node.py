@@ -29,11 +29,11 @@ class Relation(Struct, frozen=True, gc=False):
 class Constraint(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """What a column promises, which dbt puts into the table where a contract is enforced."""
 
-    type: str = ""
+    type: str | None = None
     name: str | None = None
     expression: str | None = None
     to: str | None = None
-    to_columns: tuple[str, ...] = ()
+    to_columns: tuple[str, ...] | None = None
 
 
 class Column(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
