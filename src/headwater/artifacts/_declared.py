@@ -85,3 +85,20 @@ class Described(Declared, gc=False):
     external: Any = None
     quoting: Any = None
     loaded_at_query: Any = None
+
+
+class DeclaredMacro(msgspec.Struct, gc=False):
+    """An entry of `macros`."""
+
+    package_name: str | None = None
+    path: str | None = None
+    original_file_path: str | None = None
+    macro_sql: str | None = None
+    depends_on: DependsOn | None = None
+
+
+class DeclaredGroup(msgspec.Struct, gc=False):
+    """An entry of `groups`."""
+
+    name: str | None = None
+    owner: Raw = NOTHING

@@ -5,35 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from msgspec import Raw
 
-from headwater.artifacts._declared import Declared, DependsOn
-from headwater.artifacts._json import NOTHING, Data, Faults, Shape, no_garbage_collection
+from headwater.artifacts._declared import Declared, DeclaredGroup, DeclaredMacro
+from headwater.artifacts._json import Data, Faults, Shape, no_garbage_collection
 from headwater.artifacts._nodes import NodeReader
 from headwater.artifacts._particulars import owner_from
-from headwater.artifacts._sections import CODED, NODE_SECTIONS, open_manifest
+from headwater.artifacts._sections import CODED, NODE_SECTIONS, decode_nodes, open_manifest
 from headwater.artifacts._values import read_any
 from headwater.artifacts._versions import version_of
 from headwater.model.code import meaning_of
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
 
-
-class _Macro(msgspec.Struct):
-    package_name: str | None = None
-    path: str | None = None
-    original_file_path: str | None = None
-    macro_sql: str | None = None
-    depends_on: DependsOn | None = None
-
-
-class _Group(msgspec.Struct):
-    name: str | None = None
-    owner: Raw = NOTHING
-
-
-_macro_shape = Shape(_Macro)
-_group_shape = Shape(_Group)
+_macro_shape = Shape(DeclaredMacro)
+_group_shape = Shape(DeclaredGroup)
 
 
 def read_manifest(data: Data) -> Manifest:
@@ -44,7 +29,7 @@ def read_manifest(data: Data) -> Manifest:
     """
     faults = Faults()
     with no_garbage_collection():
-        metadata, sections = open_manifest(data, faults, is_decoding=True)
+        metadata, sections = open_manifest(data, faults, decode_nodes)
         reader = NodeReader(faults)
         nodes = [node for name in NODE_SECTIONS for node in _nodes(name, getattr(sections, name), reader)]
         macros = _macros(sections.macros, faults)
