@@ -35,16 +35,23 @@ def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> Line
     now = observatory.store.now()
     with observatory.store.read() as tx:
         found = find_lineage(observatory, tx, asked)
-        view, excerpt = open_view(tx, observatory.lineage, found, asked)
-        revision: Hashable = (tuple(read_revisions(tx).items()), asked.at)
-        until = asked.at or now
-        key = (view.etag, revision)
+        return read_states(tx, observatory.lineage, found, asked, now)[1]
 
-        def look() -> LineageStates:
-            known = _look(tx, observatory.lineage, found, excerpt, until, revision)
-            return _states(view, excerpt, known, key, until)
 
-        return observatory.lineage.states.get(key, look)
+def read_states(
+    tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion, now: datetime
+) -> tuple[LineageReport, LineageStates]:
+    """Read a view of a lineage that was found, and the states of what it shows."""
+    view, excerpt = open_view(tx, memory, found, asked)
+    revision: Hashable = (tuple(read_revisions(tx).items()), asked.at)
+    until = asked.at or now
+    key = (view.etag, revision)
+
+    def look() -> LineageStates:
+        known = _look(tx, memory, found, excerpt, until, revision)
+        return _states(view, excerpt, known, key, until)
+
+    return view, memory.states.get(key, look)
 
 
 def _look(
