@@ -35,6 +35,7 @@ from headwater.observatory.sentences import say_span
 from headwater.store.catalog import list_catalog_history
 from headwater.store.lineage import read_nodes
 from headwater.store.node_queries import NodeResult, list_node_results
+from headwater.store.outcome_queries import list_outcomes
 from headwater.store.rows import CatalogRow
 
 _LAST = 20
@@ -64,6 +65,7 @@ def read_node(
     node = read_nodes(tx, held.place.account_key, [(row.node_key, row.version)])[row.node_key]
     assert isinstance(node, Node)  # noqa: S101  macros are no nodes of a lineage
     results = _list_results(tx, found)
+    outcomes = list_outcomes(tx, held.place.account_key, row.node_key, moment)
     upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
     children = lineage.children(found.address, with_ephemeral=with_ephemeral)
     tests = list_tests(tx, found, lineage.children(found.address), moment)
@@ -94,11 +96,11 @@ def read_node(
         tests=tests,
         jobs=_count_jobs(results),
         executions=tuple(map(_execution, results[:_LAST])),
-        builds=list_builds(tx, found.estate, provenance, found.address, moment),
+        builds=list_builds(tx, found.estate, provenance, found.address, outcomes),
         data_as_of=summarise_data_as_of(provenance.data_as_of(found.address, moment), found.address),
         version_changes=list_version_changes(tx, found),
         raw_code=node.raw_code,
-        compiled_code=find_compiled(tx, found),
+        compiled_code=find_compiled(tx, found, outcomes),
         warehouse=_describe_table(catalog[0]) if catalog else None,
         notes=list_notes(found, ()),
         as_of=now,
