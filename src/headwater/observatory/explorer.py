@@ -135,7 +135,7 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
             ref=asked.ref, account=asked.account, project=asked.project, environment=asked.environment, at=asked.at
         )
         return look_around(observatory.lineage, find_node(observatory, tx, node), with_tests=asked.with_tests)
-    places = list_asked_places(observatory, tx, asked.account)
+    places = list_asked_places(tx, asked.account)
     choices = choose_places(places, asked.project, asked.environment)
     shelf = Shelf(tx, Moment(at=asked.at), observatory.lineage)
     choices = [choice for choice in choices if shelf.find(choice.place) is not None]

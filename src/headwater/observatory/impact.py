@@ -24,9 +24,10 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
         NotKnown: nothing is called so.
         Ambiguous: several nodes are.
     """
+    now = observatory.store.now()
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
-        return read_impact(tx, found, observatory.store.now(), with_ephemeral=with_ephemeral)
+        return read_impact(tx, found, now, with_ephemeral=with_ephemeral)
 
 
 def read_impact(tx: Connection, found: FoundNode, now: datetime, *, with_ephemeral: bool = False) -> ImpactReport:

@@ -14,7 +14,7 @@ from headwater.model.outcome import Outcome
 from headwater.observatory.node_reports import VersionChange
 from headwater.observatory.references import FoundNode
 from headwater.store.invocation_queries import find_compiled_code
-from headwater.store.lineage import list_manifest_uses, list_version_history, read_nodes
+from headwater.store.lineage import list_manifest_uses, list_version_history, read_versions
 
 _MOST_CHANGES = 20
 
@@ -52,12 +52,9 @@ def list_version_changes(tx: Connection, found: FoundNode) -> tuple[VersionChang
 def _read_versions(
     tx: Connection, account_key: int, node_key: int, history: Mapping[int, bytes | None]
 ) -> dict[bytes | None, Node]:
-    bodies: dict[bytes | None, Node] = {}
-    for version in {version for version in history.values() if version is not None}:
-        body = read_nodes(tx, account_key, [(node_key, version)]).get(node_key)
-        if isinstance(body, Node):
-            bodies[version] = body
-    return bodies
+    wanted = {version for version in history.values() if version is not None}
+    bodies = read_versions(tx, account_key, ((node_key, version) for version in wanted))
+    return {version: body for (_, version), body in bodies.items() if isinstance(body, Node)}
 
 
 def _compare(old: Node | None, new: Node | None) -> tuple[str, tuple[str, ...]]:

@@ -197,15 +197,23 @@ def read_words(tx: Connection, account_key: int, wanted: Iterable[tuple[int, byt
 
 def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, Node | Macro]:
     """Read some nodes and macros whole, by node key, from pairs of key and version; what is not kept is left out."""
-    found: dict[int, Node | Macro] = {}
+    return {node_key: body for (node_key, _), body in read_versions(tx, account_key, wanted).items()}
+
+
+def read_versions(
+    tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]
+) -> dict[tuple[int, bytes], Node | Macro]:
+    """Read some versions of nodes and macros whole, by key and version; what is not kept is left out."""
+    found: dict[tuple[int, bytes], Node | Macro] = {}
     for chunk in chunks(wanted, _SOME):
-        for node_key, resource_type, body in tx.execute(_BODIES, {"of_account": account_key, "of_versions": chunk}):
-            found[node_key] = read_body(resource_type, body)
+        asked = {"of_account": account_key, "of_versions": chunk}
+        for node_key, version, resource_type, body in tx.execute(_BODIES, asked):
+            found[node_key, bytes(version)] = read_body(resource_type, body)
     return found
 
 
 _BODIES = (
-    select(node_versions.c.node_key, nodes.c.resource_type, node_versions.c.body)
+    select(node_versions.c.node_key, node_versions.c.version, nodes.c.resource_type, node_versions.c.body)
     .select_from(
         node_versions.join(
             nodes,
