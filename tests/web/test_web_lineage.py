@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -397,6 +398,15 @@ def test_what_is_prepared_is_what_is_asked_for_first(world):
         get_lineage(fresh, LineageQuestion(account="first"))
         after = len([statement for statement in told if "node_versions" in statement])
     assert after == before > 0
+
+
+def test_a_view_that_answers_two_questions_says_of_each_why_its_place_does(world):
+    """The same nodes are drawn once, whether the environment was named or not; the sentence is that of the question."""
+    asked = LineageQuestion(ref="fct_orders", account="first")
+    plain, named = get_lineage(world[0], asked), get_lineage(world[0], replace(asked, environment="Production"))
+    assert plain.etag == named.etag
+    assert "no environment was named" in plain.sentence
+    assert named.sentence.endswith("as asked.")
 
 
 def test_a_thing_has_the_state_that_its_verdict_begins_from(world, token):
