@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -263,7 +264,7 @@ def test_the_page_of_a_failed_node_asks_little_of_the_store(scene: Scene) -> Non
 def test_all_that_is_told_of_a_node_is_what_each_question_tells_alone(scene: Scene) -> None:
     """Read in one transaction, node, impact, verdict, lineage and states are the same as asked for one by one."""
     scene.play("nightly/healthy-c")
-    scene.play("nightly/broken_sql")
+    run_id = scene.play("nightly/broken_sql")
     asked = NodeQuestion(ref="int_sessions_attributed", account="first")
     full = get_full_node(scene.observatory, asked, with_ephemeral=True)
 
@@ -274,6 +275,15 @@ def test_all_that_is_told_of_a_node_is_what_each_question_tells_alone(scene: Sce
     states = get_lineage_states(scene.observatory, around)
     assert full.around == (get_lineage(scene.observatory, around), states)
     assert full.revision == get_revision(scene.observatory)
+
+    in_run = replace(asked, run_id=run_id)
+    told = get_full_node(scene.observatory, in_run)
+    assert (told.node, told.verdict, told.around) == (get_node(scene.observatory, in_run), None, None)
+    earlier = replace(asked, at=full.node.as_of - timedelta(hours=1))
+    told = get_full_node(scene.observatory, earlier)
+    assert (told.node, told.verdict) == (get_node(scene.observatory, earlier), get_verdict(scene.observatory, earlier))
+    assert told.around is not None
+    assert told.around[1].as_of == earlier.at
 
 
 def names(report: VerdictReport) -> set[str]:
