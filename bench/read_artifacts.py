@@ -86,18 +86,6 @@ def with_headwater(path: Path, _again: Path) -> Act:
     return lambda: read(mapped(path))
 
 
-def with_known(path: Path, again: Path) -> Act:
-    """Read the project's next manifest while the nodes of the last are known."""
-    from headwater.artifacts import KnownNodes, read_manifest
-
-    known: KnownNodes = {}
-    first = read_manifest(mapped(path), known)
-    second = read_manifest(mapped(again), known)
-    if first.content != second.content:
-        raise SystemExit("The same project parsed again should have the same content.")
-    return lambda: read_manifest(mapped(again), known)
-
-
 def with_fingerprint(path: Path, again: Path) -> Act:
     """Find out that the project's next manifest says what the last one said."""
     from headwater.artifacts import fingerprint_manifest
@@ -114,7 +102,6 @@ MANIFEST_METHODS: dict[str, Callable[[Path, Path], Act]] = {
     "dbt-artifacts-parser": with_parser,
     "OpenLineage": with_openlineage,
     "headwater": with_headwater,
-    "headwater, nodes known": with_known,
     "headwater, fingerprint": with_fingerprint,
 }
 RESULTS_METHODS = {

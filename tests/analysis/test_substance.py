@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from headwater.analysis.substance import Compared, find_substance, list_aspects, merge_differences
 from headwater.model.code import meaning_of, words_of
-from headwater.model.node import Column, Macro, Node
+from headwater.model.node import Column, Constraint, Macro, Node
 
 SQL = "select id, amount -- in cents\nfrom {{ ref('stg_orders') }} where state = 'Paid'"
 
@@ -22,6 +22,7 @@ def node(code: str | None = SQL, *, version: str = "", unique_id: str = "model.s
     return Node(**{**usual, **facts}, unique_id=unique_id, raw_code=code)  # type: ignore[arg-type]
 
 
+UNIQUE = (Column(name="id", constraints=(Constraint(type="unique"),)),)
 HARMLESS = {
     "a comment": node(SQL.replace("in cents", "in cents, not euros")),
     "a comment of dbt": node("{# who wrote this? #}\n" + SQL),
@@ -30,9 +31,11 @@ HARMLESS = {
     "a description": node(description="Orders."),
     "the description of a column": node(columns=(Column(name="id", description="The key."),)),
     "a column that is only declared": node(columns=(Column(name="id"),)),
+    "a constraint without a contract": node(columns=UNIQUE),
     "tags and meta": node(tags=("nightly",), config_json=json.dumps({"tags": ["nightly"], "meta": {"a": 1}})),
     "a group": node(group="finance", config_json=json.dumps({"group": "finance"})),
 }
+CONTRACT = json.dumps({"contract": {"enforced": True}})
 HARMFUL = {
     "code": (node(SQL.replace("amount", "total")), {"code"}),
     "a text in quotes": (node(SQL.replace("Paid", "paid")), {"code"}),
@@ -53,6 +56,12 @@ def test_what_is_for_people_is_no_change(changed: Node) -> None:
 def test_what_a_machine_reads_is_a_change(changed: Node, found: set[str]) -> None:
     """Each is told by what it is."""
     assert list_aspects(node(), changed) == found
+
+
+def test_a_constraint_that_a_contract_enforces_is_a_change() -> None:
+    """The table that dbt builds is another one."""
+    old, new = (node(config_json=CONTRACT, columns=columns) for columns in ((Column(name="id"),), UNIQUE))
+    assert list_aspects(old, new) == {"columns"}
 
 
 def test_a_seed_is_what_its_file_is() -> None:

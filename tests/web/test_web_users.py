@@ -377,10 +377,21 @@ def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     assert access.find_token(observatory, secret).role is Role.INGEST
     assert send(site, "/settings/tokens", admin, name="x", role="viewer", days="7").status == 400
     assert send(site, "/settings/tokens", admin, name="airflow prod", role="viewer").status == 400
-    assert send(site, "/settings/tokens", admin, name="y", role="viewer", account_id="7").status == 400
-    assert send(site, "/settings/tokens", admin, name="y", role="ingest", account_id="seven").status == 400
-    assert send(site, "/settings/tokens", admin, name="one", role="ingest", account_id=" 12345 ").status == 200
-    assert [one.accounts for one in access.list_tokens(observatory)] == [None, ("account 12345",)]
+    assert (
+        send(site, "/settings/tokens", admin, name="y", role="viewer", sees="unconnected", account_id="7").status == 400
+    )
+    assert (
+        send(site, "/settings/tokens", admin, name="y", role="ingest", sees="unconnected", account_id="seven").status
+        == 400
+    )
+    assert (
+        send(
+            site, "/settings/tokens", admin, name="one", role="ingest", sees="unconnected", account_id=" 12345 "
+        ).status
+        == 200
+    )
+    assert send(site, "/settings/tokens", admin, name="two", role="ingest", sees="all", account_id="7").status == 200
+    assert [one.accounts for one in access.list_tokens(observatory)] == [None, ("account 12345",), None]
     assert "account 12345 only" in site.ask("/settings/tokens", session=admin).text
     assert send(site, "/settings/tokens/airflow%20prod/revoke", admin).status == 303
     assert access.find_token(observatory, secret) is None

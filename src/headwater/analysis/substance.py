@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from headwater.analysis.causes.failure import ADDED, CODE, COLUMNS, CONFIGURATION, EDGES, REMOVED, Difference
 from headwater.analysis.changes import compare, compare_nodes, find_users
 from headwater.model.code import count_words, meaning_of
-from headwater.model.node import Macro, Node
+from headwater.model.node import Constraint, Macro, Node
 
 _OF_PEOPLE = frozenset({"meta", "tags", "docs", "description", "group", "access", "persist_docs"})
 
@@ -66,7 +66,7 @@ def list_aspects(old: Node, new: Node) -> frozenset[str]:
         found.add(CODE)
     if list_settings(old, new):
         found.add(CONFIGURATION)
-    if _types(old) != _types(new):
+    if _promises(old) != _promises(new):
         found.add(COLUMNS)
     return frozenset(found)
 
@@ -111,8 +111,12 @@ def _settings(node: Node) -> dict[str, object]:
     return {name: value for name, value in found.items() if name not in _OF_PEOPLE} if isinstance(found, dict) else {}
 
 
-def _types(node: Node) -> dict[str, str | None]:
-    return {column.name: column.data_type for column in node.columns if column.data_type}
+def _promises(node: Node) -> dict[str, tuple[str | None, tuple[Constraint, ...]]]:
+    """Give the types of columns, and the constraints where a contract puts them into the table."""
+    contract = _settings(node).get("contract")
+    is_contract = isinstance(contract, dict) and contract.get("enforced") is True
+    told = {column.name: (column.data_type, column.constraints if is_contract else ()) for column in node.columns}
+    return {name: promise for name, promise in told.items() if any(promise)}
 
 
 def _changed_macros(compared: Compared) -> tuple[frozenset[str], frozenset[str]]:

@@ -3,14 +3,12 @@
 from headwater.artifacts._fingerprint import fingerprint_manifest
 from headwater.artifacts.catalog import read_catalog
 from headwater.artifacts.compiled import read_compiled_code
-from headwater.artifacts.manifest import KnownNode, KnownNodes, read_manifest
+from headwater.artifacts.manifest import read_manifest
 from headwater.artifacts.metadata import read_kind, read_metadata
 from headwater.artifacts.run_results import read_run_results
 from headwater.artifacts.sources import read_sources
 
 __all__ = [
-    "KnownNode",
-    "KnownNodes",
     "fingerprint_manifest",
     "read_catalog",
     "read_compiled_code",

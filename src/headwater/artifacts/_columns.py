@@ -7,10 +7,8 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from headwater.artifacts._config import canonical_json
-from headwater.artifacts._json import NOTHING, REFUSED, Faults, Shape, is_absent, section
-from headwater.artifacts._values import read_any
-from headwater.model.node import Column
+from headwater.artifacts._json import Faults, Shape, section
+from headwater.model.node import Column, Constraint
 
 
 class Columns(NamedTuple):
@@ -18,50 +16,42 @@ class Columns(NamedTuple):
 
     declared: tuple[Column, ...] = ()
     types: tuple[tuple[str, str], ...] = ()
-    constraints: str = ""
-
-
-class _Constraints(msgspec.Struct):
-    constraints: Raw = NOTHING
+    constraints: tuple[tuple[str, tuple[Constraint, ...]], ...] = ()
 
 
 class _AnyColumn(msgspec.Struct):
     name: str | None = None
     data_type: str | None = None
     description: str | None = None
+    constraints: tuple[Constraint, ...] | None = None
 
 
 _NO_COLUMNS = Columns()
 _any_column_shape = Shape(_AnyColumn)
-_decode_columns = msgspec.json.Decoder(dict[str, Column]).decode
-_decode_constraints = msgspec.json.Decoder(dict[str, _Constraints]).decode
 
 
-def read_columns(raw: Raw, unique_id: str, faults: Faults, *, is_contract: bool) -> Columns:
-    """Read what stands in a node's `columns`."""
-    if len(memoryview(raw)) <= len("{}") or is_absent(raw):
+def read_columns(found: dict[str, Column] | None, *, is_contract: bool) -> Columns:
+    """Give a node's columns, and of them what belongs to its code."""
+    if not found:
         return _NO_COLUMNS
-    try:
-        declared = tuple(_decode_columns(raw).values())
-        constraints = _decode_constraints(raw) if is_contract else {}
-    except REFUSED:
-        declared, constraints = _odd_columns(raw, unique_id, faults), {}
+    declared = tuple(found.values())
     return Columns(
         declared,
         tuple([(column.name, column.data_type) for column in declared if column.data_type]),
-        canonical_json({name: read_any(column.constraints) for name, column in constraints.items()})
-        if constraints
-        else "",
+        tuple([(column.name, column.constraints) for column in declared if column.constraints]) if is_contract else (),
     )
 
 
-def _odd_columns(raw: Raw, unique_id: str, faults: Faults) -> tuple[Column, ...]:
+def salvage_columns(raw: Raw, unique_id: str, faults: Faults) -> dict[str, Column]:
     """Read columns one by one, where one of them is not as dbt writes it today."""
-    columns = []
+    columns = {}
     for name, entry in section(raw, f"columns of {unique_id}", faults).items():
         column = _any_column_shape.read(entry, f"{unique_id}: the column {name}", faults)
         if column is not None:
-            columns.append(
-                Column(name=column.name or name, data_type=column.data_type, description=column.description or "")
+            columns[name] = Column(
+                name=column.name or name,
+                data_type=column.data_type,
+                description=column.description or "",
+                constraints=column.constraints or (),
             )
-    return tuple(columns)
+    return columns

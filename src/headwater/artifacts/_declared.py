@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from headwater.artifacts._json import NOTHING
+from headwater.model.node import Column
 
 
 class TestMetadata(msgspec.Struct, gc=False):
@@ -41,7 +42,7 @@ class Declared(msgspec.Struct, gc=False):
     config: Raw = NOTHING
     tags: list[str] | str | None = None
     description: str | None = None
-    columns: Raw = NOTHING
+    columns: dict[str, Column] | None = None
     meta: dict[str, Any] | None = None
     group: str | None = None
     relation_name: str | None = None
@@ -64,23 +65,40 @@ class Described(Declared, gc=False):
     source_name: str | None = None
     identifier: str | None = None
     loaded_at_field: str | None = None
-    freshness: Raw = NOTHING
-    owner: Raw = NOTHING
+    freshness: Any = None
+    owner: Any = None
     url: str | None = None
     model: str | None = None
     tested_node_unique_id: str | None = None
-    type: Raw = NOTHING
-    type_params: Raw = NOTHING
-    filter: Raw = NOTHING
-    entities: Raw = NOTHING
-    measures: Raw = NOTHING
-    dimensions: Raw = NOTHING
-    defaults: Raw = NOTHING
-    query_params: Raw = NOTHING
-    exports: Raw = NOTHING
-    given: Raw = NOTHING
-    expect: Raw = NOTHING
-    overrides: Raw = NOTHING
-    external: Raw = NOTHING
-    quoting: Raw = NOTHING
-    loaded_at_query: Raw = NOTHING
+    type: Any = None
+    type_params: Any = None
+    filter: Any = None
+    entities: Any = None
+    measures: Any = None
+    dimensions: Any = None
+    defaults: Any = None
+    query_params: Any = None
+    exports: Any = None
+    given: Any = None
+    expect: Any = None
+    overrides: Any = None
+    external: Any = None
+    quoting: Any = None
+    loaded_at_query: Any = None
+
+
+class DeclaredMacro(msgspec.Struct, gc=False):
+    """An entry of `macros`."""
+
+    package_name: str | None = None
+    path: str | None = None
+    original_file_path: str | None = None
+    macro_sql: str | None = None
+    depends_on: DependsOn | None = None
+
+
+class DeclaredGroup(msgspec.Struct, gc=False):
+    """An entry of `groups`."""
+
+    name: str | None = None
+    owner: Raw = NOTHING

@@ -6,7 +6,7 @@ import gc
 import json
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Generic, NoReturn, TypeAlias, TypeVar, get_type_hints
 
@@ -52,10 +52,16 @@ class Faults:
 
 
 class Shape(Generic[StructType]):
-    """The fields we read of one kind of JSON object; a field of another type than expected is noted and left out."""
+    """The fields we read of one kind of JSON object; a field of another type than expected is noted and left out.
 
-    def __init__(self, struct: type[StructType]) -> None:
+    `salvage` has for some fields what reads of such a field what can be read, with where it stands, and notes the rest.
+    """
+
+    def __init__(
+        self, struct: type[StructType], salvage: Mapping[str, Callable[[Raw, str, Faults], object]] | None = None
+    ) -> None:
         self._struct = struct
+        self._salvage = salvage or {}
         hints = get_type_hints(struct)
         self._decode = msgspec.json.Decoder(struct).decode
         self._fields = {
@@ -82,7 +88,10 @@ class Shape(Generic[StructType]):
             try:
                 kept[name] = decoder.decode(found[key])
             except REFUSED as refusal:
-                faults.add(f"{where}: its {key} could not be read and is left out: {refusal}.")
+                if key in self._salvage:
+                    kept[name] = self._salvage[key](found[key], where, faults)
+                else:
+                    faults.add(f"{where}: its {key} could not be read and is left out: {refusal}.")
         return self._struct(**kept)
 
 

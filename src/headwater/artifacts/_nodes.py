@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from headwater.artifacts._columns import read_columns
+from headwater.artifacts._columns import read_columns, salvage_columns
 from headwater.artifacts._config import Config, Configs, canonical_json, read_tags
 from headwater.artifacts._declared import Declared, DependsOn, Described
 from headwater.artifacts._json import Faults, Shape
@@ -19,8 +19,9 @@ HAS_RELATION: Final = frozenset({"model", "seed", "snapshot", "source", "functio
 """The resource types that may have a relation in the warehouse; an ephemeral model has none."""
 
 _NO_DEPENDENCIES = DependsOn()
-_declared_shape = Shape(Declared)
-_described_shape = Shape(Described)
+_SALVAGE: Final = {"columns": salvage_columns}
+_declared_shape = Shape(Declared, _SALVAGE)
+_described_shape = Shape(Described, _SALVAGE)
 
 
 class NodeReader:
@@ -44,7 +45,7 @@ class NodeReader:
         resource_type = said.resource_type or unique_id.split(".", 1)[0]
         depends_on = said.depends_on or _NO_DEPENDENCIES
         parents = _each_once(depends_on.nodes)
-        columns = read_columns(said.columns, unique_id, self._faults, is_contract=config.is_contract)
+        columns = read_columns(said.columns, is_contract=config.is_contract)
         particular = read_particulars(said, resource_type, parents, config)
         node = Node(
             unique_id=unique_id,
@@ -82,7 +83,7 @@ class NodeReader:
 def _each_once(names: tuple[str, ...] | None) -> tuple[str, ...]:
     if not names:
         return ()
-    return names if len(names) == len(set(names)) else tuple(dict.fromkeys(names))
+    return names if len(names) == 1 or len(names) == len(set(names)) else tuple(dict.fromkeys(names))
 
 
 def _relation(said: Declared, resource_type: str, config: Config) -> Relation | None:

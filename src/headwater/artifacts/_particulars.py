@@ -8,9 +8,8 @@ import msgspec
 
 from headwater.artifacts._config import Config, canonical_json, freshness_rule
 from headwater.artifacts._declared import Declared, Described
-from headwater.artifacts._json import NOTHING, Faults, Shape, is_absent
+from headwater.artifacts._json import Faults, Shape, is_absent
 from headwater.artifacts._names import find_target, guess_model_id
-from headwater.artifacts._values import read_any
 from headwater.model.node import FreshnessRule, Owner, TestTarget
 
 _DEFINITION = (
@@ -82,17 +81,16 @@ def _test_target(said: Declared, parents: tuple[str, ...]) -> TestTarget:
 
 
 def _described(said: Described, resource_type: str, parents: tuple[str, ...], config: Config) -> Particulars:
-    there = {name: raw for name in _DEFINITION if (raw := getattr(said, name)) is not NOTHING}
-    defined = {name: read_any(raw) for name, raw in there.items()}
+    defined = {name: value for name in _DEFINITION if (value := getattr(said, name)) is not None}
     found = Particulars(
-        definition=canonical_json({name: value for name, value in defined.items() if value is not None}),
-        owner=owner_from(read_any(said.owner)),
+        definition=canonical_json(defined),
+        owner=owner_from(said.owner),
         url=said.url,
         source_name=said.source_name,
     )
     if resource_type == "source":
         found.loaded_at_field = said.loaded_at_field or config.loaded_at_field
-        found.freshness = freshness_rule(read_any(said.freshness)) or config.freshness
+        found.freshness = freshness_rule(said.freshness) or config.freshness
     elif said.model:
         tested = said.tested_node_unique_id or guess_model_id(said.model, said.package_name or "")
         found.parents = parents or (tested,)

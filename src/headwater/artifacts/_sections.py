@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -49,14 +50,14 @@ class DecodedSections(Sections):
     functions: dict[str, Declared] = {}  # type: ignore[assignment]
 
 
-_decode = msgspec.json.Decoder(DecodedSections).decode
-_split = msgspec.json.Decoder(Sections).decode
+decode_nodes: Callable[[Data], Sections] = msgspec.json.Decoder(DecodedSections).decode
+take_apart: Callable[[Data], Sections] = msgspec.json.Decoder(Sections).decode
 
 
-def open_manifest(data: Data, faults: Faults, *, is_decoding: bool) -> tuple[ArtifactMetadata, Sections]:
-    """Take a manifest apart in one pass, or in several where something in it is not as dbt writes it."""
+def open_manifest(data: Data, faults: Faults, decode: Callable[[Data], Sections]) -> tuple[ArtifactMetadata, Sections]:
+    """Decode a manifest in one pass; where something in it is not as dbt writes it, only take it apart (`Sections`)."""
     try:
-        sections = (_decode if is_decoding else _split)(data)
+        sections = decode(data)
     except REFUSED:
         return _open_slowly(data, faults)
     metadata = metadata_from(sections.metadata, faults)

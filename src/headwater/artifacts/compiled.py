@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headwater.artifacts._json import REFUSED, Data, Faults, Shape, no_garbage_collection
-from headwater.artifacts._sections import CODED, open_manifest
+from headwater.artifacts._sections import CODED, open_manifest, take_apart
 
 
 class _Compiled(msgspec.Struct, gc=False):
@@ -44,7 +44,7 @@ def _decode_all(data: Data) -> dict[str, _Compiled]:
 def _decode_each(data: Data) -> dict[str, _Compiled]:
     """Decode node by node, where something in the file is not as dbt writes it; `read_manifest` notes what."""
     faults = Faults()
-    _, sections = open_manifest(data, faults, is_decoding=False)
+    _, sections = open_manifest(data, faults, take_apart)
     each = ((unique_id, raw) for name in CODED for unique_id, raw in getattr(sections, name).items())
     read = ((unique_id, _compiled_shape.read(raw, unique_id, faults)) for unique_id, raw in each)
     return {unique_id: said for unique_id, said in read if said is not None}

@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
-import msgspec
 from msgspec import Raw
 
-from headwater.artifacts._declared import Declared, DependsOn
-from headwater.artifacts._fingerprint import NodeDigest, node_digest
-from headwater.artifacts._json import NOTHING, Data, Faults, Shape, no_garbage_collection
+from headwater.artifacts._declared import Declared, DeclaredGroup, DeclaredMacro
+from headwater.artifacts._json import Data, Faults, Shape, no_garbage_collection
 from headwater.artifacts._nodes import NodeReader
 from headwater.artifacts._particulars import owner_from
-from headwater.artifacts._sections import CODED, NODE_SECTIONS, open_manifest
+from headwater.artifacts._sections import CODED, NODE_SECTIONS, decode_nodes, open_manifest
 from headwater.artifacts._values import read_any
 from headwater.artifacts._versions import version_of
 from headwater.model.code import meaning_of
 from headwater.model.node import Group, Macro, Manifest, Node, Owner
 
-
-class KnownNode(NamedTuple):
-    """A node that was read before, and the digest of the JSON it was read from."""
-
-    digest: NodeDigest
-    node: Node
+_macro_shape = Shape(DeclaredMacro)
+_group_shape = Shape(DeclaredGroup)
 
 
-KnownNodes: TypeAlias = dict[str, KnownNode]
-"""The nodes of the last manifest of a project and environment by unique_id; `read_manifest` keeps it up to date.
-
-The digests are Python's own hashes, which another process computes differently: it is for memory, not for storage.
-"""
-
-
-class _Macro(msgspec.Struct):
-    package_name: str | None = None
-    path: str | None = None
-    original_file_path: str | None = None
-    macro_sql: str | None = None
-    depends_on: DependsOn | None = None
-
-
-class _Group(msgspec.Struct):
-    name: str | None = None
-    owner: Raw = NOTHING
-
-
-_UNKNOWN = (None, None)
-_macro_shape = Shape(_Macro)
-_group_shape = Shape(_Group)
-
-
-def read_manifest(data: Data, known: KnownNodes | None = None) -> Manifest:
+def read_manifest(data: Data) -> Manifest:
     """Read a manifest.json of any dbt version; what cannot be read of it is in `faults`.
 
-    With `known`, a node whose JSON is the same as when it was last read is not decoded again. Compiled code is left
-    out: `read_compiled_code`. Raises ArtifactUnreadable where the file is no JSON object or another artifact.
+    Compiled code is left out: `read_compiled_code`. Raises ArtifactUnreadable where the file is no JSON object or
+    another artifact.
     """
     faults = Faults()
     with no_garbage_collection():
-        reader = _Reader(faults, known)
-        metadata, sections = open_manifest(data, faults, is_decoding=known is None)
-        for name in NODE_SECTIONS:
-            reader.read_section(name, getattr(sections, name))
-        nodes = reader.nodes
+        metadata, sections = open_manifest(data, faults, decode_nodes)
+        reader = NodeReader(faults)
+        nodes = [node for name in NODE_SECTIONS for node in _nodes(name, getattr(sections, name), reader)]
         macros = _macros(sections.macros, faults)
         groups = _groups(sections.groups, faults)
         return Manifest(
@@ -76,41 +44,14 @@ def read_manifest(data: Data, known: KnownNodes | None = None) -> Manifest:
         )
 
 
-class _Reader:
-    """Reads the nodes of one manifest: decoded with the file, or from the JSON of each that is not known."""
-
-    def __init__(self, faults: Faults, known: KnownNodes | None) -> None:
-        self._known = known
-        self._read = NodeReader(faults)
-        self.nodes: list[Node] = []
-
-    def read_section(self, name: str, entries: dict[str, Any]) -> None:
-        """Read the nodes of one section (Declared or Raw), letting go of each as soon as it is read."""
-        is_coded = name in CODED
-        for unique_id in list(entries):
-            entry = entries.pop(unique_id)
-            if isinstance(entry, Declared):
-                node = self._read.node(unique_id, entry)
-            elif self._known is None:
-                node = self._read_raw(unique_id, entry, is_coded=is_coded)
-            else:
-                node = self._read_unless_known(self._known, unique_id, entry, is_coded=is_coded)
-            if node is not None:
-                self.nodes.append(node)
-
-    def _read_unless_known(self, known: KnownNodes, unique_id: str, raw: Raw, *, is_coded: bool) -> Node | None:
-        last, node = known.get(unique_id, _UNKNOWN)
-        digest = node_digest(raw, last)
-        if digest == last:
-            return node
-        node = self._read_raw(unique_id, raw, is_coded=is_coded)
+def _nodes(section: str, entries: dict[str, Any], reader: NodeReader) -> Iterator[Node]:
+    """Give the nodes of one section (Declared, or Raw of a file that was read slowly), letting go of each entry."""
+    for unique_id in list(entries):
+        entry = entries.pop(unique_id)
+        said = entry if isinstance(entry, Declared) else reader.decode(unique_id, entry, is_coded=section in CODED)
+        node = None if said is None else reader.node(unique_id, said)
         if node is not None:
-            known[unique_id] = KnownNode(digest, node)
-        return node
-
-    def _read_raw(self, unique_id: str, raw: Raw, *, is_coded: bool) -> Node | None:
-        said = self._read.decode(unique_id, raw, is_coded=is_coded)
-        return None if said is None else self._read.node(unique_id, said)
+            yield node
 
 
 def _macros(found: dict[str, Raw], faults: Faults) -> tuple[Macro, ...]:

@@ -26,12 +26,23 @@ class Relation(Struct, frozen=True, gc=False):
     identifier: str
 
 
-class Column(Struct, frozen=True, gc=False, kw_only=True):
+class Constraint(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a column promises, which dbt puts into the table where a contract is enforced."""
+
+    type: str | None = None
+    name: str | None = None
+    expression: str | None = None
+    to: str | None = None
+    to_columns: tuple[str, ...] | None = None
+
+
+class Column(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A declared column of a node."""
 
     name: str
     data_type: str | None = None
     description: str = ""
+    constraints: tuple[Constraint, ...] = ()
 
 
 class TestTarget(Struct, frozen=True, gc=False, kw_only=True):

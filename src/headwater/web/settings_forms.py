@@ -200,11 +200,11 @@ def _read_role(fields: dict[str, str]) -> Role:
 
 
 def _read_account(fields: dict[str, str]) -> int | None:
-    text = fields.get("account_id", "").strip()
-    if not text:
+    if fields.get("sees") != "unconnected":
         return None
+    text = fields.get("account_id", "").strip()
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
-        raise WrongUse("An account's id is the number in dbt Cloud's addresses; leave it empty for none.")
+        raise WrongUse("The id of an account is the number in its addresses in dbt Cloud.")
     return int(text)
 
 
