@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import urllib3
 from sqlalchemy import event
 
-from cloud import Cloud, running_cloud, watching
+from cloud import Cloud, running_cloud, serving, watching
 from headwater.model.verdict import Cause, CauseKind
+from headwater.observatory.access import Role, create_token
 from headwater.observatory.consequences import read_consequences
+from headwater.observatory.explorer import LineageQuestion, get_lineage
+from headwater.observatory.explorer_states import get_lineage_states
+from headwater.observatory.full_nodes import get_full_node
 from headwater.observatory.holder import Observatory
 from headwater.observatory.impact import get_impact
 from headwater.observatory.jobs import list_jobs
 from headwater.observatory.lineage import scope_of
 from headwater.observatory.nodes import get_node
 from headwater.observatory.references import NodeQuestion, find_node
+from headwater.observatory.revision import get_revision
 from headwater.observatory.runs import get_run
 from headwater.observatory.syncing import sync_accounts
 from headwater.observatory.verdicts import VerdictReport, get_verdict
@@ -222,6 +230,60 @@ def test_the_questions_cost_as_many_queries_for_a_wide_reach_as_for_a_narrow_one
     assert for_wide < 100
     assert for_narrow < 100
     assert len(counted) - for_wide - for_narrow < 20
+
+
+def test_the_page_of_a_failed_node_asks_little_of_the_store(scene: Scene) -> None:
+    """Its page takes a transaction for who asks and one for all that it says, and some sixty statements."""
+    scene.play("nightly/healthy-c")
+    scene.play("nightly/broken_sql")
+    engine = scene.observatory.store.engine
+    _, token = create_token(scene.observatory, "pages", Role.VIEWER)
+    told: list[str] = []
+
+    def note(*call: object) -> None:
+        if threading.current_thread().name != "inbox":  # which looks by itself whether something came in
+            told.append(str(call[2]) if len(call) > 1 else "a transaction")
+
+    with (
+        serving(scene.observatory) as url,
+        urllib3.PoolManager(headers={"Authorization": f"Bearer {token.reveal()}"}) as ask,
+    ):
+        page = f"{url}/nodes?ref=int_sessions_attributed&account=first"
+        ask.request("GET", page)
+        for name in ("before_cursor_execute", "begin"):
+            event.listen(engine, name, note)
+        reply = ask.request("GET", page)
+        for name in ("before_cursor_execute", "begin"):
+            event.remove(engine, name, note)
+
+    assert (reply.status, scene.why("int_sessions_attributed").state) == (200, "failed")
+    assert told.count("a transaction") == 2
+    assert len([one for one in told if one.startswith(("SELECT", "WITH"))]) <= 65, told
+
+
+def test_all_that_is_told_of_a_node_is_what_each_question_tells_alone(scene: Scene) -> None:
+    """Read in one transaction, node, impact, verdict, lineage and states are the same as asked for one by one."""
+    scene.play("nightly/healthy-c")
+    run_id = scene.play("nightly/broken_sql")
+    asked = NodeQuestion(ref="int_sessions_attributed", account="first")
+    full = get_full_node(scene.observatory, asked, with_ephemeral=True)
+
+    assert full.node == get_node(scene.observatory, asked, with_ephemeral=True)
+    assert full.impact == get_impact(scene.observatory, asked, with_ephemeral=True)
+    assert full.verdict == get_verdict(scene.observatory, asked)
+    around = LineageQuestion(ref=full.node.unique_id, account="first")
+    states = get_lineage_states(scene.observatory, around)
+    assert full.around == (get_lineage(scene.observatory, around), states)
+    assert full.revision == get_revision(scene.observatory)
+
+    in_run = replace(asked, run_id=run_id)
+    told = get_full_node(scene.observatory, in_run)
+    assert (told.node, told.verdict, told.around) == (get_node(scene.observatory, in_run), None, None)
+    earlier = replace(asked, at=full.node.as_of - timedelta(hours=1))
+    told = get_full_node(scene.observatory, earlier)
+    assert (told.node, told.verdict) == (get_node(scene.observatory, earlier), get_verdict(scene.observatory, earlier))
+    assert told.around is not None
+    assert told.around[1].as_of == earlier.at
 
 
 def names(report: VerdictReport) -> set[str]:

@@ -128,6 +128,7 @@ def door(observatory: Observatory) -> Door:
         sync_now=lambda _name, _by: None,
         remove_account=lambda _name, *, by: "",  # noqa: ARG005
         get_node=lambda _asked, _shown: web_node_reports.make_node(),
+        get_full_node=lambda _asked, _shown: web_node_reports.make_full_node(),
         get_impact=lambda _asked, _shown: web_node_reports.make_impact(),
         get_verdict=lambda _asked: web_node_reports.make_verdict(),
         get_lineage=lambda _asked: web_node_reports.make_lineage(),

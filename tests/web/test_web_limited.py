@@ -515,6 +515,7 @@ def ask_everything(things: Things, door) -> None:
     door.get_job(things.name, things.job_id, 14)
     door.get_account(things.name)
     door.get_node(node, False)
+    door.get_full_node(node, False)
     door.get_impact(node, False)
     door.get_verdict(node)
     door.get_lineage(LineageQuestion(ref=things.unique_id, account=things.name))

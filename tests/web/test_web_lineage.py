@@ -436,6 +436,15 @@ def test_news_of_one_account_leave_the_states_of_another_as_they_are(world):
     assert count_read(told)[1] > 0
 
 
+def test_a_view_that_answers_two_questions_says_of_each_why_its_place_does(world):
+    """The same nodes are drawn once, whether the environment was named or not; the sentence is that of the question."""
+    asked = LineageQuestion(ref="fct_orders", account="first")
+    plain, named = get_lineage(world[0], asked), get_lineage(world[0], replace(asked, environment="Production"))
+    assert plain.etag == named.etag
+    assert "no environment was named" in plain.sentence
+    assert named.sentence.endswith("as asked.")
+
+
 def test_a_thing_has_the_state_that_its_verdict_begins_from(world, token):
     """What failed or was skipped by its own last outcome says so here as on its own page."""
     _, site = world

@@ -46,12 +46,12 @@ def test_any_name_comes_through_the_address_of_its_page(serve_door, tokens, name
     """Quotes, dots, slashes, emoji: what the link says is what the observatory is asked for."""
     asked = []
 
-    def get_node(question, with_ephemeral):
+    def get_full_node(question, with_ephemeral):
         asked.append((question, with_ephemeral))
-        return web_node_reports.make_node(name)
+        return web_node_reports.make_full_node(node=web_node_reports.make_node(name))
 
     link = node_link(name, "acme & co", 3, 4)
-    with serve_door(get_node=get_node) as site:
+    with serve_door(get_full_node=get_full_node) as site:
         reply = site.ask(f"{link}&ephemeral=yes", token=tokens["viewer"])
 
     assert reply.status == 200
@@ -131,7 +131,8 @@ def test_hostile_text_is_only_text(serve_door, tokens):
         as_of=web_reports.NOW,
     )
     impact = web_node_reports.make_impact(bad, exposures=(), sentence=bad)
-    with serve_door(get_node=lambda *_: node, get_impact=lambda *_: impact, list_catalog=lambda *_: listed) as site:
+    full = web_node_reports.make_full_node(node=node, impact=impact)
+    with serve_door(get_full_node=lambda *_: full, list_catalog=lambda *_: listed) as site:
         pages = [
             site.ask(path, token=tokens["viewer"])
             for path in ("/nodes?ref=x", "/catalog", "/catalog?text=%3Cscript%3E&owner=%22%3E%3Cscript%3E")

@@ -9,6 +9,7 @@ from web_reports import NOW
 
 from headwater.observatory.cause_reports import CauseSummary, PathStep
 from headwater.observatory.consequence_reports import AffectedJob, AffectedSummary, RerunCommand, RerunSummary
+from headwater.observatory.full_nodes import FullNodeReport
 from headwater.observatory.lineage_reports import LineagePlace, LineageReport, LineageStates
 from headwater.observatory.node_reports import (
     CatalogNode,
@@ -299,6 +300,18 @@ def make_lineage_states(**changes) -> LineageStates:
         "as_of": NOW,
     }
     return LineageStates(**facts | changes)
+
+
+def make_full_node(**changes) -> FullNodeReport:
+    """All of these together."""
+    facts = {
+        "node": make_node(),
+        "impact": make_impact(),
+        "verdict": make_verdict(),
+        "around": (make_lineage(), make_lineage_states()),
+        "revision": 41,
+    }
+    return FullNodeReport(**facts | changes)
 
 
 def make_catalog(limit: int = 50, offset: int = 0, **changes) -> CatalogReport:

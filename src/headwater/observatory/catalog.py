@@ -53,7 +53,7 @@ def list_catalog(
     """
     wanted = wanted or CatalogFilter()
     with observatory.store.read() as tx:
-        chosen = choose_places(list_asked_places(observatory, tx, wanted.account), wanted.project, wanted.environment)
+        chosen = choose_places(list_asked_places(tx, wanted.account), wanted.project, wanted.environment)
         shelf = open_shelf(observatory, tx, wanted.environment, wanted.at)
         here = {choice.place.scope for choice in chosen}
         listed, facets = _find(shelf, wanted, here)

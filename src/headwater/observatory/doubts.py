@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from headwater.model.build import WRITTEN
 from headwater.model.outcome import Outcome
 from headwater.observatory.missed import BUILT
-from headwater.store.build_queries import find_run_place, list_between, list_newest
+from headwater.store.build_queries import list_between, list_newest
 from headwater.store.lineage_rows import LineageRow
+from headwater.store.run_places import find_run_place
 
 _LIVE = frozenset({"view", "ephemeral"})
 _STORED = BUILT - {"function"}

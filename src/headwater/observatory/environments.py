@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from headwater.errors import NotKnown
-from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.holder import read_account
 from headwater.store.lineage import list_places
 from headwater.store.lineage_rows import PlaceRow
 
@@ -38,13 +38,13 @@ def choose_places(places: Sequence[PlaceRow], project: str | None, environment: 
     return [_choose(listed) for listed in by_project.values()]
 
 
-def list_asked_places(observatory: Observatory, tx: Connection, account: str | None) -> list[PlaceRow]:
+def list_asked_places(tx: Connection, account: str | None) -> list[PlaceRow]:
     """List the places of an account, or of all.
 
     Raises:
         NotKnown: there is no such account.
     """
-    return list_places(tx, (get_account(observatory, account).account_key,) if account else None)
+    return list_places(tx, (read_account(tx, account).account_key,) if account else None)
 
 
 def _choose(places: Sequence[PlaceRow]) -> Choice:

@@ -17,7 +17,7 @@ from headwater.observatory.lineage import Graph
 from headwater.store.inventory import list_account_jobs
 from headwater.store.lineage import read_nodes
 from headwater.store.outcome_queries import list_latest_outcomes, list_outcomes
-from headwater.store.run_queries import RunFilter, list_runs
+from headwater.store.run_queries import list_job_runs
 
 _RUNS_OF_JOB = 25
 
@@ -73,8 +73,7 @@ def read_job(tx: Connection, account_key: int, outcomes: tuple[Outcome, ...], no
     job = next((jobs[job_id] for job_id, _ in counted.most_common() if job_id in jobs), None)
     if job is None:
         return None
-    wanted = RunFilter(account_keys=(account_key,), job_id=job.job_id, created_until=now)
-    runs = tuple(row.run for row in list_runs(tx, wanted, limit=_RUNS_OF_JOB).runs)
+    runs = list_job_runs(tx, account_key, job.job_id, now, limit=_RUNS_OF_JOB)
     newest = next((run.created_at for run in runs if run.created_at is not None), None)
     return JobFacts(
         job_id=job.job_id,

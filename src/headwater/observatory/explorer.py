@@ -121,16 +121,8 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
         node = NodeQuestion(
             ref=asked.ref, account=asked.account, project=asked.project, environment=asked.environment, at=asked.at
         )
-        focus = find_node(observatory, tx, node)
-        nodes = number_estate(observatory.lineage, focus.estate)
-        return FoundLineage(
-            estate=focus.estate,
-            sentence=focus.sentence,
-            focus=focus,
-            nodes=nodes,
-            shown=_list_shown(observatory.lineage, focus.estate, nodes, nodes.scopes, with_tests=asked.with_tests),
-        )
-    places = list_asked_places(observatory, tx, asked.account)
+        return look_around(observatory.lineage, find_node(observatory, tx, node), with_tests=asked.with_tests)
+    places = list_asked_places(tx, asked.account)
     choices = choose_places(places, asked.project, asked.environment)
     shelf = Shelf(tx, Moment(at=asked.at), observatory.lineage)
     choices = [choice for choice in choices if shelf.find(choice.place) is not None]
@@ -148,6 +140,18 @@ def find_lineage(observatory: Observatory, tx: Connection, asked: LineageQuestio
         focus=None,
         nodes=nodes,
         shown=_list_shown(observatory.lineage, estate, nodes, wanted, with_tests=asked.with_tests),
+    )
+
+
+def look_around(memory: LineageMemory, focus: FoundNode, *, with_tests: bool = False) -> FoundLineage:
+    """Give the lineage around a node that was found."""
+    nodes = number_estate(memory, focus.estate)
+    return FoundLineage(
+        estate=focus.estate,
+        sentence=focus.sentence,
+        focus=focus,
+        nodes=nodes,
+        shown=_list_shown(memory, focus.estate, nodes, nodes.scopes, with_tests=with_tests),
     )
 
 
@@ -178,11 +182,15 @@ def _list_shown(
 def open_view(
     tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion
 ) -> tuple[LineageReport, Excerpt]:
-    """Draw a view, or give it as it is remembered; and which nodes each thing in it is."""
+    """Draw a view, or give it as it is remembered; and which nodes each thing in it is.
+
+    The same view may answer several questions, each with its own sentence.
+    """
     focus = found.focus.address if found.focus is not None else None
     own = replace(asked, ref=None, account=None, project=None, environment=None, at=None)
     key = (found.estate.identity, hashlib.blake2b(found.shown, digest_size=8).digest(), focus, own)
-    return memory.views.get(key, lambda: _draw(tx, memory, found, asked, name_key(key)))
+    view, excerpt = memory.views.get(key, lambda: _draw(tx, memory, found, asked, name_key(key)))
+    return (view if view.sentence == found.sentence else replace(view, sentence=found.sentence)), excerpt
 
 
 def _draw(

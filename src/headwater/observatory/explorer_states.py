@@ -40,16 +40,7 @@ def get_lineage_states(observatory: Observatory, asked: LineageQuestion) -> Line
     now = observatory.store.now()
     with observatory.store.read() as tx:
         found = find_lineage(observatory, tx, asked)
-        view, excerpt = open_view(tx, observatory.lineage, found, asked)
-        until = asked.at or now
-        revision = (read_revisions(tx)[found.estate.account_key], asked.at)
-        key = (view.etag, revision)
-
-        def look() -> LineageStates:
-            known = _look(tx, observatory.lineage, found, excerpt, until, revision)
-            return _states(view, excerpt, known, key, until)
-
-        return replace(observatory.lineage.states.get(key, look), as_of=until)
+        return read_states(tx, observatory.lineage, found, asked, now)[1]
 
 
 def prepare_lineage(observatory: Observatory) -> None:
@@ -59,6 +50,22 @@ def prepare_lineage(observatory: Observatory) -> None:
     for account in accounts[:_MOST_PREPARED]:
         with suppress(NotKnown):
             get_lineage_states(observatory, LineageQuestion(account=account.name))
+
+
+def read_states(
+    tx: Connection, memory: LineageMemory, found: FoundLineage, asked: LineageQuestion, now: datetime
+) -> tuple[LineageReport, LineageStates]:
+    """Read a view of a lineage that was found, and the states of what it shows."""
+    view, excerpt = open_view(tx, memory, found, asked)
+    until = asked.at or now
+    revision = (read_revisions(tx)[found.estate.account_key], asked.at)
+    key = (view.etag, revision)
+
+    def look() -> LineageStates:
+        known = _look(tx, memory, found, excerpt, until, revision)
+        return _states(view, excerpt, known, key, until)
+
+    return view, replace(memory.states.get(key, look), as_of=until)
 
 
 def _look(

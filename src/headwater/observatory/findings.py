@@ -23,10 +23,10 @@ from headwater.observatory.lineage import Estate, Graph, Held, LineageMemory, Mo
 from headwater.observatory.missed import list_due
 from headwater.observatory.reaching import begin_itself, find_affected_by, place_of_cause
 from headwater.observatory.rebuilding import find_remaining
-from headwater.store.build_queries import list_executed, list_good_runs
 from headwater.store.database import notes
 from headwater.store.lineage import list_places
 from headwater.store.outcome_queries import list_bad_outcomes, list_run_invocation_keys
+from headwater.store.run_places import list_executed, list_good_runs
 from headwater.store.writing import Scope
 
 _MOST_EXPLAINED = 60

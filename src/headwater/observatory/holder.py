@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+from sqlalchemy import Connection
+
 from headwater.config import Settings
 from headwater.dbtcloud.asking import RequestReport
 from headwater.dbtcloud.client import Client
@@ -151,9 +153,18 @@ def get_account(observatory: Observatory, name: str) -> Account:
         NotKnown: with the names there are.
     """
     with observatory.store.read() as tx:
-        account = find_account(tx, name)
-        names = [] if account is not None else [known.name for known in list_accounts(tx)]
+        return read_account(tx, name)
+
+
+def read_account(tx: Connection, name: str) -> Account:
+    """Get an account by name, inside a transaction.
+
+    Raises:
+        NotKnown: with the names there are.
+    """
+    account = find_account(tx, name)
     if account is None:
+        names = [known.name for known in list_accounts(tx)]
         known = f"Known accounts: {', '.join(names)}." if names else "Connect one with 'headwater account add'."
         raise NotKnown(f"There is no account {name!r}.", hint=known)
     return account

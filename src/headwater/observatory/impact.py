@@ -24,16 +24,18 @@ def get_impact(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral:
         NotKnown: nothing is called so.
         Ambiguous: several nodes are.
     """
+    now = observatory.store.now()
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
-        return read_impact(tx, found, observatory.store.now(), with_ephemeral=with_ephemeral)
+        return read_impact(tx, found, now, with_ephemeral=with_ephemeral)
 
 
 def read_impact(tx: Connection, found: FoundNode, now: datetime, *, with_ephemeral: bool = False) -> ImpactReport:
     """Read all that is made from a node that was found."""
     reached = found.estate.lineage.downstream(found.address)
-    exposures = list_exposures(tx, found.estate, reached)
-    owners = list_owners(tx, found.estate, reached)
+    exposed = _read_exposures(tx, found.estate, reached)
+    exposures = _summarise_exposures(found.estate, exposed)
+    owners = _summarise_owners(found.estate, reached, exposed)
     hidden = tuple(address for address in reached if found.estate.lineage.is_ephemeral(address))
     shown = reached if with_ephemeral else tuple(address for address in reached if address not in set(hidden))
     tables = tuple(name for address in shown if (name := _table(found.estate, address)) is not None)
@@ -78,10 +80,16 @@ def count_types(estate: Estate, addresses: Iterable[NodeAddress]) -> dict[str, i
 
 def list_owners(tx: Connection, estate: Estate, addresses: Iterable[NodeAddress]) -> tuple[OwnerSummary, ...]:
     """List who answers for some nodes: owners of exposures, and of the groups that models belong to, by how much."""
-    owned: defaultdict[tuple[str | None, str | None], list[str]] = defaultdict(list)
     listed = list(addresses)
-    exposures = {node.unique_id: node.owner for _, node in _read_exposures(tx, estate, listed)}
-    for address in listed:
+    return _summarise_owners(estate, listed, _read_exposures(tx, estate, listed))
+
+
+def _summarise_owners(
+    estate: Estate, addresses: Iterable[NodeAddress], exposed: Iterable[tuple[NodeAddress, Node]]
+) -> tuple[OwnerSummary, ...]:
+    owned: defaultdict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    exposures = {node.unique_id: node.owner for _, node in exposed}
+    for address in addresses:
         row = estate.row(address)
         if row is None:
             continue
@@ -119,6 +127,10 @@ def dotted(relation: Relation) -> str:
 
 def list_exposures(tx: Connection, estate: Estate, addresses: Iterable[NodeAddress]) -> tuple[ExposureSummary, ...]:
     """List the exposures among some nodes, with their owners."""
+    return _summarise_exposures(estate, _read_exposures(tx, estate, addresses))
+
+
+def _summarise_exposures(estate: Estate, exposed: Iterable[tuple[NodeAddress, Node]]) -> tuple[ExposureSummary, ...]:
     return tuple(
         ExposureSummary(
             unique_id=node.unique_id,
@@ -128,7 +140,7 @@ def list_exposures(tx: Connection, estate: Estate, addresses: Iterable[NodeAddre
             email=node.owner.email if node.owner else None,
             url=node.url,
         )
-        for address, node in _read_exposures(tx, estate, addresses)
+        for address, node in exposed
     )
 
 

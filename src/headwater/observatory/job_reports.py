@@ -24,9 +24,9 @@ from headwater.observatory.reports import RunSummary
 from headwater.observatory.runs import seconds, summarise_all
 from headwater.observatory.sentences import say_span
 from headwater.store import job_queries
-from headwater.store.build_queries import list_good_runs
 from headwater.store.invocation_queries import list_run_executions
 from headwater.store.rows import Account, RunMark
+from headwater.store.run_places import list_good_runs
 from headwater.store.run_queries import RunFilter, list_runs
 from headwater.store.sync_states import get_sync_state
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -172,18 +172,19 @@ def _read_path(inquiry: Inquiry, asked: str, cause: Cause, through: Verdict | No
         return (*_steps(inquiry, names[:-1], {}), *through.path)
     failed = cause.failed or asked
     subject = cause.unique_id if cause.unique_id in graph.nodes else None
-    latest = read_latest(inquiry.tx, graph, [asked, failed], inquiry.now)
+    latest = read_latest(inquiry.tx, graph, dict.fromkeys((asked, failed)), inquiry.now)
     root = latest.get(failed) or latest.get(asked)
     bad = read_bad(inquiry, root) if root is not None and not root.is_good else {}
-    steps = _steps(inquiry, find_path(asked, failed, subject, graph.parents, bad.keys()), bad)
+    steps = _steps(inquiry, find_path(asked, failed, subject, graph.parents, bad.keys()), latest | bad)
     if subject is not None:
         return steps
     return (*steps, Step(name=name_subject(cause), unique_id=cause.unique_id, run_id=cause.run_id))
 
 
-def _steps(inquiry: Inquiry, names: Iterable[str], bad: dict[str, Outcome]) -> tuple[Step, ...]:
+def _steps(inquiry: Inquiry, names: Iterable[str], known: Mapping[str, Outcome]) -> tuple[Step, ...]:
     listed = list(names)
-    latest = read_latest(inquiry.tx, inquiry.graph, listed, inquiry.now) | bad
+    unknown = [name for name in listed if name not in known]
+    latest = read_latest(inquiry.tx, inquiry.graph, unknown, inquiry.now) | dict(known)
     return tuple(
         Step(
             name=short_name(name),

@@ -11,9 +11,9 @@ from headwater.analysis.missed import is_early_failure
 from headwater.model.consequence import Origin, Suffering
 from headwater.model.verdict import Cause, CauseKind
 from headwater.observatory.lineage import Estate, Held
-from headwater.store.build_queries import (
+from headwater.store.build_queries import find_main_jobs
+from headwater.store.run_places import (
     RunPlace,
-    find_main_jobs,
     find_run_place,
     list_executed,
     list_failed_runs,

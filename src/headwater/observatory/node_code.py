@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from sqlalchemy import Connection
@@ -10,22 +10,21 @@ from sqlalchemy import Connection
 from headwater.analysis.changes import compare_nodes
 from headwater.analysis.code_diff import diff_code
 from headwater.model.node import Node
+from headwater.model.outcome import Outcome
 from headwater.observatory.node_reports import VersionChange
 from headwater.observatory.references import FoundNode
 from headwater.store.invocation_queries import find_compiled_code
-from headwater.store.lineage import list_manifest_uses, list_version_history, read_nodes
-from headwater.store.outcome_queries import list_outcomes
+from headwater.store.lineage import list_manifest_uses, list_version_history, read_versions
 
 _MOST_CHANGES = 20
 
 
-def find_compiled(tx: Connection, found: FoundNode) -> str | None:
-    """Find the SQL that a node ran last, up to the moment that is asked about; None where none is kept."""
-    address, row = found.address, found.row
-    until = found.moment.at or found.held.place.current_at
-    outcomes = list_outcomes(tx, address.account_key, row.node_key, until, limit=20)
+def find_compiled(tx: Connection, found: FoundNode, outcomes: Iterable[Outcome]) -> str | None:
+    """Find the SQL that a node ran last, by what happened to it, newest first; None where none is kept."""
     code_hash = next((outcome.compiled for outcome in outcomes if outcome.compiled is not None), None)
-    return find_compiled_code(tx, address.account_key, row.node_key, code_hash) if code_hash is not None else None
+    if code_hash is None:
+        return None
+    return find_compiled_code(tx, found.address.account_key, found.row.node_key, code_hash)
 
 
 def list_version_changes(tx: Connection, found: FoundNode) -> tuple[VersionChange, ...]:
@@ -53,12 +52,9 @@ def list_version_changes(tx: Connection, found: FoundNode) -> tuple[VersionChang
 def _read_versions(
     tx: Connection, account_key: int, node_key: int, history: Mapping[int, bytes | None]
 ) -> dict[bytes | None, Node]:
-    bodies: dict[bytes | None, Node] = {}
-    for version in {version for version in history.values() if version is not None}:
-        body = read_nodes(tx, account_key, [(node_key, version)]).get(node_key)
-        if isinstance(body, Node):
-            bodies[version] = body
-    return bodies
+    wanted = {version for version in history.values() if version is not None}
+    bodies = read_versions(tx, account_key, ((node_key, version) for version in wanted))
+    return {version: body for (_, version), body in bodies.items() if isinstance(body, Node)}
 
 
 def _compare(old: Node | None, new: Node | None) -> tuple[str, tuple[str, ...]]:

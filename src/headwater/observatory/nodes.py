@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.analysis.provenance import Provenance
 from headwater.model.invocation import FAILED
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import CatalogTable, Node, local_name
@@ -33,6 +35,7 @@ from headwater.observatory.sentences import say_span
 from headwater.store.catalog import list_catalog_history
 from headwater.store.lineage import read_nodes
 from headwater.store.node_queries import NodeResult, list_node_results
+from headwater.store.outcome_queries import list_outcomes
 from headwater.store.rows import CatalogRow
 
 _LAST = 20
@@ -46,24 +49,28 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         NotKnown: nothing is called so.
         Ambiguous: several nodes are.
     """
+    now = observatory.store.now()
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
-        held, row, lineage = found.held, found.row, found.estate.lineage
-        node = read_nodes(tx, held.place.account_key, [(row.node_key, row.version)])[row.node_key]
-        assert isinstance(node, Node)  # noqa: S101  macros are no nodes of a lineage
-        results = _list_results(tx, found)
-        upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
-        children = lineage.children(found.address, with_ephemeral=with_ephemeral)
-        tests = list_tests(tx, found, lineage.children(found.address), found.moment.at or observatory.store.now())
-        contacts = list_owners(tx, found.estate, (found.address,))
-        catalog = list_catalog_history(tx, held.place.account_key, row.node_key)
-        changes = list_version_changes(tx, found)
-        compiled = find_compiled(tx, found)
-        as_of = observatory.store.now()
-        moment = found.moment.at or as_of
-        provenance = read_provenance(tx, found.estate, found.address, moment)
-        data_as_of = summarise_data_as_of(provenance.data_as_of(found.address, moment), found.address)
-        builds = list_builds(tx, found.estate, provenance, found.address, moment)
+        provenance = read_provenance(tx, found.estate, found.address, found.moment.at or now)
+        return read_node(tx, found, provenance, now, with_ephemeral=with_ephemeral)
+
+
+def read_node(
+    tx: Connection, found: FoundNode, provenance: Provenance, now: datetime, *, with_ephemeral: bool = False
+) -> NodeReport:
+    """Read what a node that was found is, with its surroundings; its provenance is of the moment that was asked of."""
+    held, row, lineage = found.held, found.row, found.estate.lineage
+    moment = found.moment.at or now
+    node = read_nodes(tx, held.place.account_key, [(row.node_key, row.version)])[row.node_key]
+    assert isinstance(node, Node)  # noqa: S101  macros are no nodes of a lineage
+    results = _list_results(tx, found)
+    outcomes = list_outcomes(tx, held.place.account_key, row.node_key, moment)
+    upstream, downstream = lineage.upstream(found.address), lineage.downstream(found.address)
+    children = lineage.children(found.address, with_ephemeral=with_ephemeral)
+    tests = list_tests(tx, found, lineage.children(found.address), moment)
+    contacts = list_owners(tx, found.estate, (found.address,))
+    catalog = list_catalog_history(tx, held.place.account_key, row.node_key)
     summary = summarise_node(held, row)
     own = {name: getattr(summary, name) for name in NodeSummary.__dataclass_fields__}
     return NodeReport(
@@ -89,14 +96,14 @@ def get_node(observatory: Observatory, asked: NodeQuestion, *, with_ephemeral: b
         tests=tests,
         jobs=_count_jobs(results),
         executions=tuple(map(_execution, results[:_LAST])),
-        builds=builds,
-        data_as_of=data_as_of,
-        version_changes=changes,
+        builds=list_builds(tx, found.estate, provenance, found.address, outcomes),
+        data_as_of=summarise_data_as_of(provenance.data_as_of(found.address, moment), found.address),
+        version_changes=list_version_changes(tx, found),
         raw_code=node.raw_code,
-        compiled_code=compiled,
+        compiled_code=find_compiled(tx, found, outcomes),
         warehouse=_describe_table(catalog[0]) if catalog else None,
         notes=list_notes(found, ()),
-        as_of=as_of,
+        as_of=now,
     )
 
 

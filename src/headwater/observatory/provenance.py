@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,7 +20,6 @@ from headwater.observatory.origins import keys_of
 from headwater.observatory.past import Past
 from headwater.observatory.provenance_reports import BuildSummary, DataAgeSummary, DataAsOfSummary, ReadingSummary
 from headwater.store.build_queries import list_between, list_newest
-from headwater.store.outcome_queries import list_outcomes
 
 _MOST_BUILDS = 5
 _MOST_AGES = 20
@@ -75,13 +74,12 @@ def summarise_data_as_of(found: DataAsOf, address: NodeAddress) -> DataAsOfSumma
 
 
 def list_builds(
-    tx: Connection, estate: Estate, provenance: Provenance, address: NodeAddress, now: datetime
+    tx: Connection, estate: Estate, provenance: Provenance, address: NodeAddress, outcomes: Iterable[Outcome]
 ) -> tuple[BuildSummary, ...]:
-    """List the last builds of a relation, newest first, each with what it read."""
+    """List the last builds among what happened to a relation, newest first, each with what it read."""
     row = estate.row(address)
     if row is None or row.resource_type not in BUILT or row.is_ephemeral:
         return ()
-    outcomes = list_outcomes(tx, address.account_key, row.node_key, now)
     builds = [outcome for outcome in outcomes if outcome.status in WRITTEN][:_MOST_BUILDS]
     if not builds:
         return ()

@@ -20,7 +20,7 @@ from headwater.observatory.lineage import TESTS, Estate
 from headwater.observatory.missed import BUILT
 from headwater.observatory.origins import Fault, find_fault, keys_of
 from headwater.observatory.past import Past
-from headwater.store.build_queries import find_run_place
+from headwater.store.run_places import find_run_place
 from headwater.store.writing import Scope
 
 _EARLIER_READS = 4

@@ -13,9 +13,9 @@ from headwater.errors import Ambiguous, NotKnown, WrongUse
 from headwater.model.lineage import NodeAddress
 from headwater.model.node import Relation, local_name
 from headwater.observatory.environments import Choice, choose_places, list_asked_places, say_place, say_short
-from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.holder import Observatory, read_account
 from headwater.observatory.lineage import Estate, Held, Moment, Shelf, open_estate
-from headwater.observatory.runs import find_run_account
+from headwater.observatory.runs import read_run_account
 from headwater.observatory.table_references import find_said, find_table
 from headwater.store import run_queries
 from headwater.store.invocation_queries import list_run_invocations
@@ -63,7 +63,7 @@ def find_node(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> 
         Ambiguous: several are; they are listed.
         WrongUse: both a run and a time were named.
     """
-    places, moment = _read_question(observatory, tx, asked)
+    places, moment = _read_question(tx, asked)
     shelf = Shelf(tx, moment, observatory.lineage)
     choices = choose_places(places, asked.project, asked.environment)
     looked = [(choice, held) for choice in choices if (held := shelf.find(choice.place)) is not None]
@@ -118,17 +118,14 @@ def split_dotted(name: str) -> tuple[str, ...]:
     return tuple(text.casefold() for text in (*parts, part))
 
 
-def _read_question(observatory: Observatory, tx: Connection, asked: NodeQuestion) -> tuple[list[PlaceRow], Moment]:
+def _read_question(tx: Connection, asked: NodeQuestion) -> tuple[list[PlaceRow], Moment]:
     if not asked.ref.strip():
         raise WrongUse("No node is named.", hint="Give a unique_id, a model's name or a table's name.")
     if asked.run_id is None:
-        return list_asked_places(observatory, tx, asked.account), Moment(at=asked.at)
+        return list_asked_places(tx, asked.account), Moment(at=asked.at)
     if asked.at is not None:
         raise WrongUse("Both a run and a time are named.", hint="Ask for one of them.")
-    account_key = (
-        get_account(observatory, asked.account).account_key if asked.account
-        else find_run_account(observatory, asked.run_id)
-    )  # fmt: skip
+    account_key = read_account(tx, asked.account).account_key if asked.account else read_run_account(tx, asked.run_id)
     scope, moment = read_run_moment(tx, account_key, asked.run_id)
     places = list_places(tx, (account_key,))
     return [place for place in places if place.scope == scope], moment

@@ -15,8 +15,9 @@ from headwater.model.lineage import NodeAddress
 from headwater.observatory.lineage import Estate, name_of, scope_of
 from headwater.observatory.missed import BUILT
 from headwater.observatory.past import Past
-from headwater.store.build_queries import Span, list_good_runs, list_spans
+from headwater.store.build_queries import Span, list_spans
 from headwater.store.lineage_rows import LineageRow
+from headwater.store.run_places import list_good_runs
 from headwater.store.writing import Scope
 
 _LOOKED_AT = 3

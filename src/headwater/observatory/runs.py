@@ -20,7 +20,7 @@ from headwater.observatory.airflow import describe_airflow_part, summarise_obser
 from headwater.observatory.chains import find_chains, list_attempt_summaries, summarise_chain
 from headwater.observatory.changes import find_changes
 from headwater.observatory.completeness import describe_completeness, is_complete
-from headwater.observatory.holder import Observatory, get_account
+from headwater.observatory.holder import Observatory, read_account
 from headwater.observatory.lineage import read_parents
 from headwater.observatory.places import find_places
 from headwater.observatory.reports import (
@@ -80,8 +80,8 @@ def get_run(observatory: Observatory, account: str | None, run_id: int, against:
         NotKnown: no run has the id.
         Ambiguous: runs of several accounts have it.
     """
-    account_key = get_account(observatory, account).account_key if account else find_run_account(observatory, run_id)
     with observatory.store.read() as tx:
+        account_key = read_account(tx, account).account_key if account else read_run_account(tx, run_id)
         key = (account_key, run_id, against, read_revisions(tx)[account_key])
         known = observatory.run_contents.find(key)
         detail = run_queries.get_run_detail(tx, account_key, run_id, known=None if known is None else known.rows)
@@ -172,16 +172,15 @@ def _read_filter(observatory: Observatory, wanted: RunFilter) -> run_queries.Run
     )
 
 
-def find_run_account(observatory: Observatory, run_id: int) -> int:
+def read_run_account(tx: Connection, run_id: int) -> int:
     """Find the key of the account that has a run.
 
     Raises:
         NotKnown: none has.
         Ambiguous: several have.
     """
-    with observatory.store.read() as tx:
-        keys = run_queries.find_run_accounts(tx, run_id)
-        names = tuple(get_stored_account(tx, key).name for key in keys)
+    keys = run_queries.find_run_accounts(tx, run_id)
+    names = tuple(get_stored_account(tx, key).name for key in keys)
     if not keys:
         raise NotKnown(f"There is no run {run_id}.", hint="See 'headwater runs'; it may not have been synced yet.")
     if len(keys) > 1:

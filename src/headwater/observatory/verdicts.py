@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from headwater.analysis.provenance import Provenance
 from headwater.model.account import Job
 from headwater.model.consequence import Consequences
 from headwater.model.node import short_name
@@ -102,11 +103,17 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
     now = asked.at or observatory.store.now()
     with observatory.store.read() as tx:
         found = find_node(observatory, tx, asked)
-        verdict = give_verdict(tx, found.estate, found.address, now)
-        consequences = _read_consequences(tx, found, verdict, now)
-        jobs = {job.job_id: job for job in list_account_jobs(tx, found.address.account_key)}
         impact = read_impact(tx, found, now)
-        data_as_of = read_provenance(tx, found.estate, found.address, now).data_as_of(found.address, now)
+        return read_verdict(tx, found, impact, read_provenance(tx, found.estate, found.address, now), now)
+
+
+def read_verdict(
+    tx: Connection, found: FoundNode, impact: ImpactReport, provenance: Provenance, now: datetime
+) -> VerdictReport:
+    """Read the verdict on a node that was found, whose impact and provenance at that moment were read."""
+    verdict = give_verdict(tx, found.estate, found.address, now)
+    consequences = _read_consequences(tx, found, verdict, now)
+    jobs = {job.job_id: job for job in list_account_jobs(tx, found.address.account_key)}
     return VerdictReport(
         unique_id=verdict.unique_id,
         name=found.row.name,
@@ -117,7 +124,7 @@ def get_verdict(observatory: Observatory, asked: NodeQuestion) -> VerdictReport:
         last_good_at=verdict.last_good_at,
         place=place_of(found),
         causes=tuple(summarise_cause(cause) for cause in verdict.causes),
-        data_as_of=summarise_data_as_of(data_as_of, found.address),
+        data_as_of=summarise_data_as_of(provenance.data_as_of(found.address, now), found.address),
         consequences=_summarise_consequences(found, consequences, impact, jobs),
         notes=impact.notes,
         as_of=now,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 from headwater.errors import NotKnown, WrongUse
 from headwater.model.account import LOCAL_ORIGIN, UNKNOWN_ORIGIN, AccountAddress, AccountStatus
 from headwater.model.run import RunStatus
+from headwater.store.database import read_once
 from headwater.store.rows import Account, AccountSummary, RunMark
 from headwater.store.schema import accounts, metadata, run_hours, runs
 from headwater.store.values import clean_key
@@ -171,8 +172,14 @@ def count_account_runs(tx: Connection, account_key: int) -> int:
 
 def read_revisions(tx: Connection) -> dict[int, int]:
     """Read the revision of each account: it grows with every change of its runs and connection, and never goes back."""
-    rows = tx.execute(select(accounts.c.account_key, accounts.c.revision))
-    return {row.account_key: row.revision for row in rows}
+
+    def read() -> dict[int, int]:
+        return {row.account_key: row.revision for row in tx.execute(_REVISIONS)}
+
+    return dict(read_once(tx, ("revisions",), read))
+
+
+_REVISIONS = select(accounts.c.account_key, accounts.c.revision)
 
 
 _RAISE_REVISION = (

@@ -17,13 +17,11 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    FromClause,
     Select,
     Table,
     and_,
     bindparam,
     column,
-    exists,
     func,
     literal,
     null,
@@ -32,25 +30,17 @@ from sqlalchemy import (
 )
 
 from headwater.model.outcome import Outcome
-from headwater.model.run import RunStatus
 from headwater.store.outcome_queries import in_runs, tells_of_environment
 from headwater.store.schema import executions, freshness_results, invocations, jobs, nodes, runs
 from headwater.store.values import Instant, Number
-from headwater.store.writing import Scope, chunks
+from headwater.store.writing import chunks
 
 _PAIRS_AT_ONCE = 2_000
 _ACCOUNT: BindParameter[Any] = bindparam("of_account")
-
-
-class RunPlace(NamedTuple):
-    """The job a run belongs to, when it was created and began, how it stands, and whose nodes it executes."""
-
-    job_id: int | None
-    created_at: datetime | None
-    started_at: datetime | None
-    is_good: bool
-    is_finished: bool
-    scope: Scope
+_NODES: BindParameter[Any] = bindparam("of_nodes", expanding=True)
+_STATUSES: BindParameter[Any] = bindparam("statuses", expanding=True)
+_SINCE: BindParameter[Any] = bindparam("since")
+_UNTIL: BindParameter[Any] = bindparam("until")
 
 
 class Span(NamedTuple):
@@ -76,7 +66,7 @@ def list_newest(
     Executions are asked, or the freshness checks `of_sources`. One index step for each node.
     """
     query = _newest(freshness_results if of_sources else executions, with_statuses=statuses is not None)
-    asked = {"of_account": account_key, "until": until} | ({} if statuses is None else {"statuses": list(statuses)})
+    asked = {"of_account": account_key, "until": until} | _name_statuses(statuses)
     found: dict[int, Outcome] = {}
     for chunk in chunks(node_keys):
         for row in tx.execute(query, {**asked, "of_nodes": chunk}):
@@ -151,102 +141,48 @@ def list_between(
     statuses: Collection[str] | None = None,
 ) -> dict[int, list[Outcome]]:
     """List what happened to some nodes after a moment up to another, by node key and newest first."""
+    asked = {"of_account": account_key, "since": since, "until": until} | _name_statuses(statuses)
     found: defaultdict[int, list[Outcome]] = defaultdict(list)
     for chunk in chunks(node_keys):
-        query = _select(executions, in_runs(executions), account_key).where(
-            executions.c.node_key.in_(chunk),
-            executions.c.happened_at > since,
-            executions.c.happened_at <= until,
-            tells_of_environment(),
-        )
-        if statuses is not None:
-            query = query.where(executions.c.status.in_(statuses))
-        for row in tx.execute(query.order_by(executions.c.happened_at.desc(), executions.c.invocation_key.desc())):
+        for row in tx.execute(_between(with_statuses=statuses is not None), {**asked, "of_nodes": chunk}):
             found[row.node_key].append(_outcome(row))
     return dict(found)
+
+
+@cache
+def _between(*, with_statuses: bool) -> Select[Any]:
+    query = _select(executions).where(
+        executions.c.node_key.in_(_NODES),
+        executions.c.happened_at > _SINCE,
+        executions.c.happened_at <= _UNTIL,
+        tells_of_environment(),
+    )
+    if with_statuses:
+        query = query.where(executions.c.status.in_(_STATUSES))
+    return query.order_by(executions.c.happened_at.desc(), executions.c.invocation_key.desc())
 
 
 def list_first_since(
     tx: Connection, account_key: int, node_keys: Iterable[int], since: datetime, until: datetime
 ) -> dict[int, datetime]:
     """Give when something first happened to each of some nodes from a moment on."""
+    asked = {"of_account": account_key, "since": since, "until": until}
     found: dict[int, datetime] = {}
     for chunk in chunks(node_keys):
-        query = select(executions.c.node_key, func.min(executions.c.happened_at).label("first")).where(
-            executions.c.account_key == account_key,
-            executions.c.node_key.in_(chunk),
-            executions.c.happened_at >= since,
-            executions.c.happened_at <= until,
-        )
-        found |= {row.node_key: row.first for row in tx.execute(query.group_by(executions.c.node_key))}
+        found |= {row.node_key: row.first for row in tx.execute(_FIRST, {**asked, "of_nodes": chunk})}
     return found
 
 
-def find_run_place(tx: Connection, account_key: int, run_id: int) -> RunPlace | None:
-    """Find where a run belongs."""
-    columns = runs.c
-    query = select(
-        columns.job_id, columns.created_at, columns.started_at, columns.status, columns.project_id,
-        columns.environment_id,
-    ).where(columns.account_key == account_key, columns.run_id == run_id)  # fmt: skip
-    row = tx.execute(query).first()
-    if row is None:
-        return None
-    status = RunStatus(row.status)
-    return RunPlace(
-        row.job_id,
-        row.created_at,
-        row.started_at,
-        status is RunStatus.SUCCESS,
-        status.is_finished,
-        Scope(account_key, row.project_id or 0, row.environment_id or 0),
+_FIRST = (
+    select(executions.c.node_key, func.min(executions.c.happened_at).label("first"))
+    .where(
+        executions.c.account_key == _ACCOUNT,
+        executions.c.node_key.in_(_NODES),
+        executions.c.happened_at >= _SINCE,
+        executions.c.happened_at <= _UNTIL,
     )
-
-
-def list_good_runs(tx: Connection, account_key: int, job_id: int, until: datetime, *, limit: int) -> tuple[int, ...]:
-    """List the last runs of a job that ended well before a moment, newest first."""
-    query = select(runs.c.run_id).where(
-        runs.c.account_key == account_key,
-        runs.c.job_id == job_id,
-        runs.c.status == RunStatus.SUCCESS,
-        runs.c.placed_at < until,
-    )
-    return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
-
-
-def list_failed_runs(tx: Connection, place: Scope, since: datetime, until: datetime, *, limit: int) -> tuple[int, ...]:
-    """List the runs of a place that failed between two moments, newest first; those of pull requests left out."""
-    query = select(runs.c.run_id).where(
-        runs.c.account_key == place.account_key,
-        runs.c.project_id == place.project_id,
-        runs.c.environment_id == place.environment_id,
-        runs.c.status == RunStatus.ERROR,
-        runs.c.trigger_pull_request_id.is_(None),
-        runs.c.placed_at >= since,
-        runs.c.placed_at <= until,
-    )
-    return tuple(tx.execute(query.order_by(runs.c.placed_at.desc()).limit(limit)).scalars())
-
-
-def list_not_reached(tx: Connection, account_key: int, run_id: int, good_run_id: int) -> list[str]:
-    """List by unique_id the nodes that one run executed and another one, which ended badly, did not come to.
-
-    Where the bad one executed as many, nothing is compared: then it reached all.
-    """
-    if _count_executed(tx, account_key, run_id) >= _count_executed(tx, account_key, good_run_id):
-        return []
-    done = executions.alias()
-    reached = exists().where(
-        done.c.account_key == account_key,
-        done.c.node_key == executions.c.node_key,
-        done.c.invocation_key.in_(_keys_of_run(account_key, run_id)),
-    )
-    return _executed_in(tx, account_key, good_run_id, ~reached)
-
-
-def list_executed(tx: Connection, account_key: int, run_id: int) -> list[str]:
-    """List by unique_id the nodes that a run executed."""
-    return _executed_in(tx, account_key, run_id)
+    .group_by(executions.c.node_key)
+)
 
 
 def find_main_jobs(
@@ -281,49 +217,24 @@ def find_main_jobs(
 def list_spans(tx: Connection, account_key: int, node_keys: Iterable[int], run_ids: Iterable[int]) -> list[Span]:
     """List how long some nodes took in some runs, where they went well."""
     listed = list(run_ids)
-    keys = select(invocations.c.invocation_key).where(
-        invocations.c.account_key == account_key, invocations.c.run_id.in_(listed)
-    )
-    found = tuple(tx.execute(keys).scalars()) if listed else ()
-    columns = (executions.c.node_key, executions.c.invocation_key, executions.c.elapsed, executions.c.thread)
+    found = tx.execute(_KEYS, {"of_account": account_key, "of_runs": listed}).scalars().all() if listed else []
     spans: list[Span] = []
     for chunk in chunks(node_keys) if found else ():
-        query = select(*columns).where(
-            executions.c.account_key == account_key,
-            executions.c.invocation_key.in_(found),
-            executions.c.node_key.in_(chunk),
-            executions.c.status.in_(("success", "pass", "warn")),
-            executions.c.elapsed.is_not(None),
-        )
-        spans += [Span(*row) for row in tx.execute(query)]
+        asked = {"of_account": account_key, "of_invocations": found, "of_nodes": chunk}
+        spans += [Span(*row) for row in tx.execute(_SPANS, asked)]
     return spans
 
 
-def _executed_in(tx: Connection, account_key: int, run_id: int, *more: Any) -> list[str]:
-    same = and_(nodes.c.account_key == executions.c.account_key, nodes.c.node_key == executions.c.node_key)
-    query = (
-        select(nodes.c.unique_id)
-        .select_from(executions.join(nodes, same))
-        .where(
-            executions.c.account_key == account_key,
-            executions.c.invocation_key.in_(_keys_of_run(account_key, run_id)),
-            *more,
-        )
-    )
-    return sorted(set(tx.execute(query).scalars()))
-
-
-def _count_executed(tx: Connection, account_key: int, run_id: int) -> int:
-    query = select(invocations.c.status_counts).where(
-        invocations.c.account_key == account_key, invocations.c.run_id == run_id
-    )
-    return sum(sum(counts.values()) for counts in tx.execute(query).scalars())
-
-
-def _keys_of_run(account_key: int, run_id: int) -> Select[Any]:
-    return select(invocations.c.invocation_key).where(
-        invocations.c.account_key == account_key, invocations.c.run_id == run_id
-    )
+_KEYS = select(invocations.c.invocation_key).where(
+    invocations.c.account_key == _ACCOUNT, invocations.c.run_id.in_(bindparam("of_runs", expanding=True))
+)
+_SPANS = select(executions.c.node_key, executions.c.invocation_key, executions.c.elapsed, executions.c.thread).where(
+    executions.c.account_key == _ACCOUNT,
+    executions.c.invocation_key.in_(bindparam("of_invocations", expanding=True)),
+    executions.c.node_key.in_(_NODES),
+    executions.c.status.in_(("success", "pass", "warn")),
+    executions.c.elapsed.is_not(None),
+)
 
 
 @cache
@@ -335,25 +246,28 @@ def _newest(results: Table, *, with_statuses: bool) -> Select[Any]:
         .where(
             other.c.account_key == _ACCOUNT,
             other.c.node_key == nodes.c.node_key,
-            other.c.happened_at <= bindparam("until"),
+            other.c.happened_at <= _UNTIL,
             tells_of_environment(),
         )
         .order_by(other.c.happened_at.desc())
         .limit(1)
     )
-    query = _select(results, in_runs(results), _ACCOUNT)
+    query = _select(results)
     if with_statuses:
-        wanted: BindParameter[Any] = bindparam("statuses", expanding=True)
-        newest, query = newest.where(other.c.status.in_(wanted)), query.where(results.c.status.in_(wanted))
+        newest, query = newest.where(other.c.status.in_(_STATUSES)), query.where(results.c.status.in_(_STATUSES))
     return query.where(
         nodes.c.account_key == _ACCOUNT,
-        nodes.c.node_key.in_(bindparam("of_nodes", expanding=True)),
+        nodes.c.node_key.in_(_NODES),
         results.c.happened_at == newest.correlate(nodes).scalar_subquery(),
         tells_of_environment(),
     )
 
 
-def _select(results: Table, joined: FromClause, account_key: int | BindParameter[Any]) -> Select[Any]:
+def _name_statuses(statuses: Collection[str] | None) -> dict[str, object]:
+    return {} if statuses is None else {"statuses": list(statuses)}
+
+
+def _select(results: Table) -> Select[Any]:
     told = [
         results.c[name].label(name) if name in results.c else null().label(name)
         for name in ("status", "happened_at", "elapsed", "failures", "rows_affected", "max_loaded_at")
@@ -363,7 +277,8 @@ def _select(results: Table, joined: FromClause, account_key: int | BindParameter
         nodes.c.node_key, nodes.c.unique_id, invocations.c.invocation_key, invocations.c.run_id,
         invocations.c.manifest_key, runs.c.job_id,
     )  # fmt: skip
-    return select(*told, *columns).select_from(joined.join(nodes, same)).where(results.c.account_key == account_key)
+    query = select(*told, *columns).select_from(in_runs(results).join(nodes, same))
+    return query.where(results.c.account_key == _ACCOUNT)
 
 
 def _outcome(row: Any) -> Outcome:

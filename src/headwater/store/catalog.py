@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from headwater.model.node import Catalog, CatalogColumn, CatalogTable, Relation
 from headwater.store.nodes import ensure_node_keys
@@ -77,13 +77,20 @@ def list_catalog_tables(tx: Connection, scope: Scope) -> list[CatalogRow]:
 
 def list_catalog_history(tx: Connection, account_key: int, node_key: int) -> list[CatalogRow]:
     """List the shapes a relation has had, the last seen first."""
-    joined = catalog_tables.join(
-        nodes, (nodes.c.account_key == catalog_tables.c.account_key) & (nodes.c.node_key == catalog_tables.c.node_key)
+    return [_row(row) for row in tx.execute(_HISTORY, {"of_account": account_key, "of_node": node_key})]
+
+
+_HISTORY = (
+    select(catalog_tables, nodes.c.unique_id)
+    .select_from(
+        catalog_tables.join(
+            nodes,
+            (nodes.c.account_key == catalog_tables.c.account_key) & (nodes.c.node_key == catalog_tables.c.node_key),
+        )
     )
-    here = (catalog_tables.c.account_key == account_key) & (catalog_tables.c.node_key == node_key)
-    query = select(catalog_tables, nodes.c.unique_id).select_from(joined).where(here)
-    order = (catalog_tables.c.last_seen_at.desc(), catalog_tables.c.first_seen_at.desc())
-    return [_row(row) for row in tx.execute(query.order_by(*order))]
+    .where(catalog_tables.c.account_key == bindparam("of_account"), catalog_tables.c.node_key == bindparam("of_node"))
+    .order_by(catalog_tables.c.last_seen_at.desc(), catalog_tables.c.first_seen_at.desc())
+)
 
 
 def list_catalog_shapes(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from headwater.model.account import Environment, Job, Project
+from headwater.store.database import read_once
 from headwater.store.schema import environments, jobs, projects
 from headwater.store.writing import upsert
 
@@ -42,8 +43,14 @@ def list_environments(tx: Connection, account_key: int) -> list[Environment]:
 
 def list_account_jobs(tx: Connection, account_key: int) -> list[Job]:
     """List the jobs of an account by name, deleted ones included."""
-    rows = tx.execute(select(jobs).where(jobs.c.account_key == account_key).order_by(jobs.c.name))
-    return [read_job(_fields(row)) for row in rows]
+
+    def read() -> list[Job]:
+        return [read_job(_fields(row)) for row in tx.execute(_JOBS, {"of_account": account_key})]
+
+    return list(read_once(tx, ("jobs", account_key), read))
+
+
+_JOBS = select(jobs).where(jobs.c.account_key == bindparam("of_account")).order_by(jobs.c.name)
 
 
 def read_job(fields: dict[str, Any]) -> Job:

@@ -73,10 +73,16 @@ def list_run_freshness(tx: Connection, account_key: int, run_id: int) -> list[Fr
 
 def find_compiled_code(tx: Connection, account_key: int, node_key: int, code_hash: bytes) -> str | None:
     """Find the SQL that an execution ran."""
-    codes = compiled_codes.c
-    here = (codes.account_key == account_key) & (codes.node_key == node_key) & (codes.code_hash == code_hash)
-    code: str | None = tx.execute(select(codes.code).where(here)).scalar()
+    asked = {"of_account": account_key, "of_node": node_key, "of_hash": code_hash}
+    code: str | None = tx.execute(_COMPILED, asked).scalar()
     return code
+
+
+_COMPILED = select(compiled_codes.c.code).where(
+    compiled_codes.c.account_key == bindparam("of_account"),
+    compiled_codes.c.node_key == bindparam("of_node"),
+    compiled_codes.c.code_hash == bindparam("of_hash"),
+)
 
 
 def _list_executions(tx: Connection, account_key: int, where: ColumnElement[bool]) -> list[ExecutionRow]:

@@ -122,14 +122,18 @@ def _newest_use(*, proposed: bool, is_past: bool) -> Select[Any]:
 
 def list_manifest_uses(tx: Connection, scope: Scope) -> list[ManifestUse]:
     """List when another manifest than before came into force in a place, oldest first; pull requests are left out."""
+    rows = tx.execute(_changes_of_manifest(), _of(scope))
+    return [ManifestUse(manifest_key=row.manifest_key, run_id=row.run_id, used_at=row.used_at) for row in rows]
+
+
+@cache
+def _changes_of_manifest() -> Select[Any]:
     used_at = func.coalesce(invocations.c.generated_at, invocations.c.stored_at)
     order = (used_at, invocations.c.invocation_key)
     before = func.lag(invocations.c.manifest_key).over(order_by=order)
     told = _uses(used_at).add_columns(before.label("before")).where(is_proposed().is_(False)).subquery()
     changed = or_(told.c.before.is_(None), told.c.before != told.c.manifest_key)
-    query = select(told).where(changed).order_by(told.c.used_at, told.c.invocation_key)
-    rows = tx.execute(query, _of(scope))
-    return [ManifestUse(manifest_key=row.manifest_key, run_id=row.run_id, used_at=row.used_at) for row in rows]
+    return select(told).where(changed).order_by(told.c.used_at, told.c.invocation_key)
 
 
 def list_lineage(tx: Connection, account_key: int, manifest_key: int) -> list[LineageRow]:
@@ -193,29 +197,55 @@ def read_words(tx: Connection, account_key: int, wanted: Iterable[tuple[int, byt
 
 def read_nodes(tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]) -> dict[int, Node | Macro]:
     """Read some nodes and macros whole, by node key, from pairs of key and version; what is not kept is left out."""
-    found: dict[int, Node | Macro] = {}
-    pair = tuple_(node_versions.c.node_key, node_versions.c.version)
-    same = (nodes.c.account_key == account_key) & (nodes.c.node_key == node_versions.c.node_key)
-    query = select(node_versions.c.node_key, nodes.c.resource_type, node_versions.c.body).select_from(
-        node_versions.join(nodes, same)
-    )
+    return {node_key: body for (node_key, _), body in read_versions(tx, account_key, wanted).items()}
+
+
+def read_versions(
+    tx: Connection, account_key: int, wanted: Iterable[tuple[int, bytes]]
+) -> dict[tuple[int, bytes], Node | Macro]:
+    """Read some versions of nodes and macros whole, by key and version; what is not kept is left out."""
+    found: dict[tuple[int, bytes], Node | Macro] = {}
     for chunk in chunks(wanted, _SOME):
-        here = (node_versions.c.account_key == account_key) & pair.in_(chunk)
-        for node_key, resource_type, body in tx.execute(query.where(here)):
-            found[node_key] = read_body(resource_type, body)
+        asked = {"of_account": account_key, "of_versions": chunk}
+        for node_key, version, resource_type, body in tx.execute(_BODIES, asked):
+            found[node_key, bytes(version)] = read_body(resource_type, body)
     return found
+
+
+_BODIES = (
+    select(node_versions.c.node_key, node_versions.c.version, nodes.c.resource_type, node_versions.c.body)
+    .select_from(
+        node_versions.join(
+            nodes,
+            (nodes.c.account_key == node_versions.c.account_key) & (nodes.c.node_key == node_versions.c.node_key),
+        )
+    )
+    .where(
+        node_versions.c.account_key == bindparam("of_account"),
+        tuple_(node_versions.c.node_key, node_versions.c.version).in_(bindparam("of_versions", expanding=True)),
+    )
+)
 
 
 def list_version_history(tx: Connection, scope: Scope, node_key: int) -> dict[int, bytes | None]:
     """Give the version that a node has in each manifest of its place, None where it is not in it."""
-    columns = manifests.c
-    query = select(columns.manifest_key, columns.base_key).where(*_within(scope)).order_by(columns.depth)
-    chain = [(row.manifest_key, row.base_key) for row in tx.execute(query)]
+    chain = [(row.manifest_key, row.base_key) for row in tx.execute(_BASES, _of(scope))]
     found = _own_versions(tx, scope.account_key, node_key)
     history: dict[int, bytes | None] = {}
     for manifest_key, base_key in chain:
         history[manifest_key] = found[manifest_key] if manifest_key in found else history.get(base_key or 0)
     return history
+
+
+_BASES = (
+    select(manifests.c.manifest_key, manifests.c.base_key)
+    .where(
+        manifests.c.account_key == bindparam("of_account"),
+        manifests.c.project_id == bindparam("of_project"),
+        manifests.c.environment_id == bindparam("of_environment"),
+    )
+    .order_by(manifests.c.depth)
+)
 
 
 def list_differences(
@@ -258,10 +288,13 @@ def is_proposed() -> ColumnElement[bool]:
 
 
 def _own_versions(tx: Connection, account_key: int, node_key: int) -> dict[int, bytes | None]:
-    columns = manifest_nodes.c
-    query = select(columns.manifest_key, columns.version)
-    rows = tx.execute(query.where((columns.account_key == account_key) & (columns.node_key == node_key)))
+    rows = tx.execute(_VERSIONS, {"of_account": account_key, "of_node": node_key})
     return {manifest_key: None if version is None else bytes(version) for manifest_key, version in rows}
+
+
+_VERSIONS = select(manifest_nodes.c.manifest_key, manifest_nodes.c.version).where(
+    manifest_nodes.c.account_key == bindparam("of_account"), manifest_nodes.c.node_key == bindparam("of_node")
+)
 
 
 def _within(scope: Scope) -> tuple[Any, ...]:

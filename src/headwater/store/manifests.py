@@ -85,11 +85,15 @@ def get_manifest(tx: Connection, account_key: int, manifest_key: int) -> Manifes
     Raises:
         NotKnown: there is none.
     """
-    here = (manifests.c.account_key == account_key) & (manifests.c.manifest_key == manifest_key)
-    row = tx.execute(select(manifests).where(here)).first()
+    row = tx.execute(_OF_KEY, {"of_account": account_key, "of_manifest": manifest_key}).first()
     if row is None:
         raise NotKnown("There is no such manifest.")
     return _manifest(row)
+
+
+_OF_KEY = select(manifests).where(
+    manifests.c.account_key == bindparam("of_account"), manifests.c.manifest_key == bindparam("of_manifest")
+)
 
 
 def find_latest_manifest(tx: Connection, scope: Scope) -> ManifestRow | None:

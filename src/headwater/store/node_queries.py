@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, func, null, select
+from sqlalchemy import ColumnElement, Connection, Integer, Select, Table, and_, bindparam, func, null, select
 
 from headwater.store.lineage import is_proposed
 from headwater.store.schema import executions, freshness_results, invocations, jobs, runs
@@ -45,14 +46,22 @@ def list_node_results(
     limit: int = 200,
 ) -> list[NodeResult]:
     """List the executions of a node, or the checks of a source, newest first; those of pull requests only if asked."""
-    table = freshness_results if is_source else executions
-    where = [table.c.account_key == account_key, table.c.node_key == node_key]
-    if until is not None:
-        where.append(table.c.happened_at <= until)
+    query = _last(freshness_results if is_source else executions, until is not None, with_proposed)
+    asked = {"of_account": account_key, "of_node": node_key, "most": limit} | (
+        {} if until is None else {"until": until}
+    )
+    return [_result(row) for row in tx.execute(query, asked)]
+
+
+@cache
+def _last(table: Table, is_past: bool, with_proposed: bool) -> Select[Any]:
+    where = [table.c.account_key == bindparam("of_account"), table.c.node_key == bindparam("of_node")]
+    if is_past:
+        where.append(table.c.happened_at <= bindparam("until"))
     if not with_proposed:
         where.append(is_proposed().is_(False))
-    query = _results(table, where).order_by(table.c.happened_at.desc(), table.c.invocation_key.desc()).limit(limit)
-    return [_result(row) for row in tx.execute(query)]
+    newest_first = (table.c.happened_at.desc(), table.c.invocation_key.desc())
+    return _results(table, where).order_by(*newest_first).limit(bindparam("most", type_=Integer))
 
 
 def list_last_results(
@@ -99,7 +108,7 @@ def list_statuses(
     return dict(found)
 
 
-def _results(table: Table, where: Sequence[ColumnElement[bool]]) -> Any:
+def _results(table: Table, where: Sequence[ColumnElement[bool]]) -> Select[Any]:
     of_execution = (
         [table.c.rows_affected, table.c.failures]
         if table is executions

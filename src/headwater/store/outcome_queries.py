@@ -5,15 +5,15 @@ What a pull request or a schema of somebody's own brought is left out: it says n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cache
-from itertools import starmap
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Connection,
     FromClause,
     Integer,
@@ -21,10 +21,12 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    cast,
     func,
     null,
     or_,
     select,
+    union_all,
 )
 
 from headwater.model.outcome import GOOD, Outcome
@@ -38,16 +40,17 @@ _UNTIL: BindParameter[Any] = bindparam("until")
 _NAMED = nodes.c.node_key.in_(bindparam("of_nodes", expanding=True))
 _PLACED = and_(nodes.c.project_id == bindparam("of_project"), nodes.c.environment_id == bindparam("of_environment"))
 """Which nodes are meant. Statements are built once: building one takes longer than what it asks of a database."""
+_RESULTS = (executions, freshness_results)
+_PLACE = (invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key, runs.c.job_id)
 
 
 def list_outcomes(
     tx: Connection, account_key: int, node_key: int, until: datetime, *, limit: int = 60
 ) -> tuple[Outcome, ...]:
     """List what happened to a node up to a moment, newest first; of a source its freshness checks."""
-    found: list[Outcome] = []
-    for results in (executions, freshness_results):
-        found += _read_history(tx, results, account_key, node_key, until, limit)
-    found.sort(key=lambda outcome: (outcome.at, outcome.invocation_key), reverse=True)
+    asked = {"of_account": account_key, "of_node": node_key, "until": until, "most": limit}
+    found = [_outcome(row) for row in tx.execute(_history(), asked)]
+    found.sort(key=_order, reverse=True)
     return tuple(found[:limit])
 
 
@@ -57,44 +60,49 @@ def list_latest_outcomes(
     """Give what happened last to each of some nodes up to a moment, by unique_id."""
     found: dict[str, Outcome] = {}
     for chunk in chunks(node_keys):
-        for results in (freshness_results, executions):
-            _keep_newest(found, _read_newest(tx, account_key, results, _NAMED, {"of_nodes": chunk}, until))
+        found |= _read_newest(tx, account_key, _NAMED, {"of_nodes": chunk}, until)
     return found
 
 
 def list_place_outcomes(tx: Connection, scope: Scope, until: datetime) -> dict[str, Outcome]:
     """Give what happened last to each node of a project and environment up to a moment, by unique_id."""
     place = {"of_project": scope.project_id, "of_environment": scope.environment_id}
-    found: dict[str, Outcome] = {}
-    for results in (freshness_results, executions):
-        _keep_newest(found, _read_newest(tx, scope.account_key, results, _PLACED, place, until))
-    return found
-
-
-def _keep_newest(found: dict[str, Outcome], told: Iterable[Outcome]) -> None:
-    for outcome in told:
-        known = found.get(outcome.unique_id)
-        if known is None or (outcome.at, outcome.invocation_key) > (known.at, known.invocation_key):
-            found[outcome.unique_id] = outcome
+    return _read_newest(tx, scope.account_key, _PLACED, place, until)
 
 
 def _read_newest(
-    tx: Connection,
-    account_key: int,
-    results: Table,
-    which: ColumnElement[bool],
-    asked: Mapping[str, object],
-    until: datetime,
-) -> list[Outcome]:
-    """Read the newest results of nodes that tell of the environment."""
-    rows = tx.execute(_newest(results, which), {"of_account": account_key, "until": until, **asked}).all()
-    others = [node_key for *_, node_key, is_told in rows if not is_told]
-    found = [_outcome(*told) for *told, _, is_told in rows if is_told]
-    return found + [one for key in others for one in _read_history(tx, results, account_key, key, until, 1)]
+    tx: Connection, account_key: int, which: ColumnElement[bool], asked: Mapping[str, object], until: datetime
+) -> dict[str, Outcome]:
+    """Read the newest results of nodes that tell of the environment, by unique_id."""
+    found: dict[str, Outcome] = {}
+    others = set()
+    for *told, node_key, is_told in tx.execute(_newest(which), {"of_account": account_key, "until": until, **asked}):
+        if is_told:
+            _keep_newer(found, _outcome(told))
+        else:
+            others.add(node_key)
+    for node_key in others:
+        for outcome in list_outcomes(tx, account_key, node_key, until, limit=1):
+            _keep_newer(found, outcome)
+    return found
+
+
+def _keep_newer(found: dict[str, Outcome], outcome: Outcome) -> None:
+    known = found.get(outcome.unique_id)
+    if known is None or _order(outcome) > _order(known):
+        found[outcome.unique_id] = outcome
+
+
+def _order(outcome: Outcome) -> tuple[datetime, int]:
+    return outcome.at, outcome.invocation_key
 
 
 @cache
-def _newest(results: Table, which: ColumnElement[bool]) -> Select[Any]:
+def _newest(which: ColumnElement[bool]) -> CompoundSelect[Any]:
+    return union_all(*(_newest_of(results, which) for results in _RESULTS))
+
+
+def _newest_of(results: Table, which: ColumnElement[bool]) -> Select[Any]:
     """Select the newest result of each of some nodes.
 
     The newest of all is found in the index of nodes and times, with one step for each node, before anything is joined:
@@ -106,7 +114,9 @@ def _newest(results: Table, which: ColumnElement[bool]) -> Select[Any]:
     )
     named = (nodes.c.account_key, nodes.c.node_key, nodes.c.unique_id)
     found = select(*named, last.correlate(nodes).scalar_subquery().label("at"))
-    newest = found.where(nodes.c.account_key == _ACCOUNT, which).cte("newest").prefix_with("MATERIALIZED")
+    newest = (
+        found.where(nodes.c.account_key == _ACCOUNT, which).cte(f"newest_{results.name}").prefix_with("MATERIALIZED")
+    )
     same = and_(
         newest.c.account_key == results.c.account_key,
         newest.c.node_key == results.c.node_key,
@@ -123,68 +133,83 @@ def list_bad_outcomes(tx: Connection, account_key: int, invocation_keys: Iterabl
 
     def read() -> dict[str, Outcome]:
         rows = tx.execute(_bad(), {"of_account": account_key, "of_invocations": keys})
-        return {outcome.unique_id: outcome for outcome in starmap(_outcome, rows)}
+        return {outcome.unique_id: outcome for outcome in map(_outcome, rows)}
 
     return dict(read_once(tx, ("bad outcomes", account_key, keys), read))
 
 
 @cache
 def _bad() -> Select[Any]:
+    """Select the bad executions of invocations whose run and job are found first: there are few of these."""
+    asked = and_(
+        invocations.c.account_key == _ACCOUNT,
+        invocations.c.invocation_key.in_(bindparam("of_invocations", expanding=True)),
+    )
+    joined = _with_runs(invocations, invocations.c.account_key)
+    told = select(*_PLACE).select_from(joined).where(asked, tells_of_environment())
+    placed = told.cte("placed").prefix_with("MATERIALIZED")
+    same = and_(nodes.c.account_key == executions.c.account_key, nodes.c.node_key == executions.c.node_key)
+    here = executions.c.invocation_key == placed.c.invocation_key
     return (
-        _select(executions)
-        .where(
-            executions.c.invocation_key.in_(bindparam("of_invocations", expanding=True)),
-            executions.c.status.not_in(GOOD),
-            tells_of_environment(),
-        )
+        select(*_told(executions), *placed.c, nodes.c.unique_id)
+        .select_from(executions.join(placed, here).join(nodes, same))
+        .where(executions.c.account_key == _ACCOUNT, executions.c.status.not_in(GOOD))
         .order_by(executions.c.happened_at)
     )
 
 
 def list_run_invocation_keys(tx: Connection, account_key: int, run_id: int) -> tuple[int, ...]:
     """Give the keys of a run's invocations by step."""
-    query = select(invocations.c.invocation_key).where(
-        invocations.c.account_key == account_key, invocations.c.run_id == run_id
-    )
-    return tuple(tx.execute(query.order_by(invocations.c.step_index, invocations.c.invocation_key)).scalars())
+
+    def read() -> tuple[int, ...]:
+        return tuple(tx.execute(_RUN_KEYS, {"of_account": account_key, "of_run": run_id}).scalars())
+
+    return read_once(tx, ("invocation keys", account_key, run_id), read)
+
+
+_RUN_KEYS = (
+    select(invocations.c.invocation_key)
+    .where(invocations.c.account_key == _ACCOUNT, invocations.c.run_id == bindparam("of_run"))
+    .order_by(invocations.c.step_index, invocations.c.invocation_key)
+)
 
 
 def read_variables(tx: Connection, account_key: int, invocation_keys: Iterable[int]) -> dict[int, dict[str, str]]:
     """Give the variables that some invocations were given; an invocation of which that is not known is left out."""
-    columns = invocations.c
-    query = select(columns.invocation_key, columns.variables).where(
-        columns.account_key == account_key,
-        columns.invocation_key.in_(list(invocation_keys)),
-        columns.variables.is_not(None),
-    )
-    return {row.invocation_key: row.variables for row in tx.execute(query)}
+    rows = tx.execute(_VARIABLES, {"of_account": account_key, "of_invocations": list(invocation_keys)})
+    return {row.invocation_key: row.variables for row in rows}
 
 
-def _read_history(
-    tx: Connection, results: Table, account_key: int, node_key: int, until: datetime, limit: int
-) -> Iterator[Outcome]:
-    asked = {"of_account": account_key, "of_node": node_key, "until": until, "most": limit}
-    return starmap(_outcome, tx.execute(_history(results), asked))
+_VARIABLES = select(invocations.c.invocation_key, invocations.c.variables).where(
+    invocations.c.account_key == _ACCOUNT,
+    invocations.c.invocation_key.in_(bindparam("of_invocations", expanding=True)),
+    invocations.c.variables.is_not(None),
+)
 
 
 @cache
-def _history(results: Table) -> Select[Any]:
-    query = _select(results).where(results.c.node_key == bindparam("of_node"), results.c.happened_at <= _UNTIL)
-    query = query.where(tells_of_environment())
+def _history() -> CompoundSelect[Any]:
+    return union_all(*(select(_history_of(results).subquery()) for results in _RESULTS))
+
+
+def _history_of(results: Table) -> Select[Any]:
+    same = and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
+    query = select(*_columns(results), nodes.c.unique_id).select_from(in_runs(results).join(nodes, same))
+    here = and_(results.c.account_key == _ACCOUNT, results.c.node_key == bindparam("of_node"))
     newest_first = (results.c.happened_at.desc(), results.c.invocation_key.desc())
+    query = query.where(here, results.c.happened_at <= _UNTIL, tells_of_environment())
     return query.order_by(*newest_first).limit(bindparam("most", type_=Integer))
 
 
-def _select(results: Table) -> Select[Any]:
-    same = and_(nodes.c.account_key == results.c.account_key, nodes.c.node_key == results.c.node_key)
-    query = select(*_columns(results), nodes.c.unique_id).select_from(in_runs(results).join(nodes, same))
-    return query.where(results.c.account_key == _ACCOUNT)
-
-
 def _columns(results: Table) -> tuple[ColumnElement[Any], ...]:
+    return (*_told(results), *_PLACE)
+
+
+def _told(results: Table) -> tuple[ColumnElement[Any], ...]:
     """Give what is read of a result, for an execution and a freshness check alike."""
-    told = [
-        results.c[name].label(name) if name in results.c else null().label(name)
+    other = freshness_results if results is executions else executions
+    return tuple(
+        (results.c[name] if name in results.c else cast(null(), other.c[name].type)).label(name)
         for name in (
             "status",
             "happened_at",
@@ -195,15 +220,17 @@ def _columns(results: Table) -> tuple[ColumnElement[Any], ...]:
             "max_loaded_at",
             "compiled_hash",
         )
-    ]
-    return (*told, invocations.c.invocation_key, invocations.c.run_id, invocations.c.manifest_key, runs.c.job_id)
+    )
 
 
 def in_runs(results: FromClause) -> FromClause:
     """Join results with their invocations and, where dbt Cloud ran those, with run and job."""
     key = results.c.account_key
     same = and_(invocations.c.account_key == key, invocations.c.invocation_key == results.c.invocation_key)
-    joined = results.join(invocations, same)
+    return _with_runs(results.join(invocations, same), key)
+
+
+def _with_runs(joined: FromClause, key: ColumnElement[Any]) -> FromClause:
     joined = joined.outerjoin(runs, and_(runs.c.account_key == key, runs.c.run_id == invocations.c.run_id))
     return joined.outerjoin(jobs, and_(jobs.c.account_key == key, jobs.c.job_id == runs.c.job_id))
 
@@ -217,23 +244,24 @@ def tells_of_environment() -> ColumnElement[bool]:
     )
 
 
-def _outcome(
-    status: str, happened_at: datetime, elapsed: timedelta | None, failures: int | None, rows_affected: int | None,
-    message: str | None, max_loaded_at: datetime | None, compiled_hash: bytes | None, invocation_key: int,
-    run_id: int | None, manifest_key: int | None, job_id: int | None, unique_id: str,
-) -> Outcome:  # fmt: skip
+def _outcome(row: Iterable[Any]) -> Outcome:
+    """Read an outcome from its columns by their places: there may be thousands."""
+    (
+        status, at, elapsed, failures, rows, message, max_loaded_at, compiled, invocation_key, run_id, manifest_key,
+        job_id, unique_id,
+    ) = row  # fmt: skip
     return Outcome(
         unique_id=unique_id,
         status=status,
-        at=happened_at,
+        at=at,
         invocation_key=invocation_key,
         run_id=run_id,
         job_id=job_id,
         manifest_key=manifest_key,
         elapsed=elapsed,
         failures=failures,
-        rows=rows_affected,
+        rows=rows,
         message=message,
         max_loaded_at=max_loaded_at,
-        compiled=None if compiled_hash is None else bytes(compiled_hash),
+        compiled=None if compiled is None else bytes(compiled),
     )

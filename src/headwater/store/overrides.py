@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from headwater.store.schema import match_overrides
 from headwater.store.values import clean_key
@@ -36,8 +36,7 @@ def delete_override(tx: Connection, scope: Scope, table: str) -> None:
 
 def list_overrides(tx: Connection, account_keys: Iterable[int]) -> list[MatchOverride]:
     """List what was said in some accounts."""
-    query = select(match_overrides).where(match_overrides.c.account_key.in_(tuple(account_keys)))
-    rows = tx.execute(query.order_by(*match_overrides.primary_key))
+    rows = tx.execute(_SAID, {"of_accounts": tuple(account_keys)})
     return [
         MatchOverride(
             scope=Scope(row.account_key, row.project_id, row.environment_id),
@@ -47,6 +46,13 @@ def list_overrides(tx: Connection, account_keys: Iterable[int]) -> list[MatchOve
         )
         for row in rows
     ]
+
+
+_SAID = (
+    select(match_overrides)
+    .where(match_overrides.c.account_key.in_(bindparam("of_accounts", expanding=True)))
+    .order_by(*match_overrides.primary_key)
+)
 
 
 def _key(scope: Scope, table: str) -> dict[str, object]:

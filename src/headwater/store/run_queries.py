@@ -8,11 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, Subquery, and_, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    Subquery,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+)
 
 from headwater.errors import NotKnown
 from headwater.model.observed import Told, unpack_sources
-from headwater.model.run import AirflowContext, RunStatus, RunStep, Way
+from headwater.model.run import AirflowContext, Run, RunStatus, RunStep, Way
 from headwater.store.invocation_queries import list_run_executions, list_run_freshness, list_run_invocations
 from headwater.store.rows import Amendment, ExecutionRow, Observation, RunDetail, RunPage, RunRow
 from headwater.store.runs import list_artifact_records, read_run, read_step
@@ -87,10 +100,34 @@ def get_run_detail(
     )
 
 
+def list_job_runs(tx: Connection, account_key: int, job_id: int, until: datetime, *, limit: int) -> tuple[Run, ...]:
+    """List the last runs of a job before a moment, newest first, without steps and names."""
+    asked = {"of_account": account_key, "of_job": job_id, "until": until, "most": limit}
+    return tuple(read_run(row) for row in tx.execute(_OF_JOB, asked))
+
+
+_OF_JOB = (
+    select(runs)
+    .where(
+        runs.c.account_key == bindparam("of_account"),
+        runs.c.job_id == bindparam("of_job"),
+        runs.c.placed_at < bindparam("until"),
+    )
+    .order_by(runs.c.placed_at.desc(), runs.c.run_id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 def list_run_steps(tx: Connection, account_key: int, run_id: int) -> list[RunStep]:
     """List the steps of a run by index."""
-    here = (run_steps.c.account_key == account_key) & (run_steps.c.run_id == run_id)
-    return [read_step(row) for row in tx.execute(select(run_steps).where(here).order_by(run_steps.c.step_index))]
+    return [read_step(row) for row in tx.execute(_STEPS, {"of_account": account_key, "of_run": run_id})]
+
+
+_STEPS = (
+    select(run_steps)
+    .where(run_steps.c.account_key == bindparam("of_account"), run_steps.c.run_id == bindparam("of_run"))
+    .order_by(run_steps.c.step_index)
+)
 
 
 def find_run_accounts(tx: Connection, run_id: int) -> list[int]:

@@ -13,6 +13,7 @@ from headwater.observatory import (
     explorer,
     explorer_states,
     following,
+    full_nodes,
     impact,
     inbox,
     incidents,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from headwater.observatory.catalog import CatalogFilter
     from headwater.observatory.explorer import LineageQuestion
     from headwater.observatory.following import AccountReport
+    from headwater.observatory.full_nodes import FullNodeReport
     from headwater.observatory.holder import Observatory
     from headwater.observatory.inbox_reports import AcceptReport
     from headwater.observatory.incident_reports import IncidentReport, IncidentsReport
@@ -92,6 +94,7 @@ class Door:
     sync_now: Callable[[str, Actor], object]
     remove_account: Callable[..., str]
     get_node: Callable[[NodeQuestion, bool], NodeReport]
+    get_full_node: Callable[[NodeQuestion, bool], FullNodeReport]
     get_impact: Callable[[NodeQuestion, bool], ImpactReport]
     get_verdict: Callable[[NodeQuestion], VerdictReport]
     list_catalog: Callable[[CatalogFilter, int, int], CatalogReport]
@@ -150,6 +153,7 @@ def open_door(observatory: Observatory) -> Door:
         sync_now=partial(syncing.sync_now, observatory),
         remove_account=partial(accounts.remove_account, observatory),
         get_node=lambda asked, shown: nodes.get_node(observatory, asked, with_ephemeral=shown),
+        get_full_node=lambda asked, shown: full_nodes.get_full_node(observatory, asked, with_ephemeral=shown),
         get_impact=lambda asked, shown: impact.get_impact(observatory, asked, with_ephemeral=shown),
         get_verdict=partial(verdicts.get_verdict, observatory),
         list_catalog=lambda asked, limit, offset: catalog.list_catalog(observatory, asked, limit=limit, offset=offset),

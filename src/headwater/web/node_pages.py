@@ -20,27 +20,22 @@ def node_page(request: Request[Any, Any, Any]) -> Response[str]:
     """Show one node: in what state it is and why, where it is built, what is around it, how it did lately."""
     door = door_of(request)
     asked = read_node_question(request.query_params)
-    revision = door.get_revision()
-    report = door.get_node(asked.node, asked.with_ephemeral)
-    impact = door.get_impact(asked.node, asked.with_ephemeral)
+    full = door.get_full_node(asked.node, asked.with_ephemeral)
+    report = full.node
     around = read_lineage_question(
         {"ref": report.unique_id, "account": report.account, "project": str(report.project_id)}
         | {"environment": str(report.environment_id)}
         | ({"at": asked.given["at"]} if "at" in asked.given else {})
     )
-    drawing = None
-    if asked.node.run_id is None:
-        drawing = draw_lineage(door.get_lineage(around.lineage), door.get_lineage_states(around.lineage), around)
-    verdict = None if asked.node.run_id is not None else door.get_verdict(asked.node)
     return page(
         request,
         "node.html",
         report=report,
-        impact=impact,
-        verdict=verdict,
+        impact=full.impact,
+        verdict=full.verdict,
         asked=asked,
-        revision=revision,
-        drawing=drawing,
+        revision=full.revision,
+        drawing=draw_lineage(*full.around, around) if full.around is not None else None,
         palette=LIGHT,
     )
 
