@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import ARRAY, Connection, Table, Text, bindparam, func, select
 
 from headwater.model.node import Macro, Node
 from headwater.store.database import notes
@@ -45,7 +45,13 @@ _KEYS = select(nodes.c.unique_id, nodes.c.node_key).where(
     nodes.c.project_id == bindparam("of_project"),
     nodes.c.environment_id == bindparam("of_environment"),
 )
-_SOME_KEYS = _KEYS.where(nodes.c.unique_id.in_(bindparam("wanted", expanding=True)))
+_SOME_KEYS = {
+    "sqlite": _KEYS.where(nodes.c.unique_id.in_(bindparam("wanted", expanding=True))),
+    # A list of parameters would be compared with every row until the table's statistics have been taken.
+    "postgresql": _KEYS.where(
+        nodes.c.unique_id == func.unnest(bindparam("wanted", type_=ARRAY(Text))).column_valued("wanted_id")
+    ),
+}
 
 
 def find_node_keys(tx: Connection, scope: Scope, unique_ids: Iterable[str]) -> dict[str, int]:
@@ -57,7 +63,7 @@ def find_node_keys(tx: Connection, scope: Scope, unique_ids: Iterable[str]) -> d
     if len(unknown) > _ASK_FOR_EACH:
         memory.update(tuple(row) for row in tx.execute(_KEYS, place))
     elif unknown:
-        memory.update(tuple(row) for row in tx.execute(_SOME_KEYS, {**place, "wanted": unknown}))
+        memory.update(tuple(row) for row in tx.execute(_SOME_KEYS[tx.dialect.name], {**place, "wanted": unknown}))
     return {unique_id: memory[key] for unique_id, key in cleaned.items() if key in memory}
 
 
