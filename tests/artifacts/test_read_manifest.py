@@ -232,6 +232,20 @@ def test_a_constraint_of_a_column_is_code_where_a_contract_enforces_it(is_enforc
     assert (one.code_version != other.code_version) is is_enforced
 
 
+PINNED = {
+    "model.shop.dim_customers": "cea169c9", "model.shop.stg_orders": "53017258", "seed.shop.raw_orders": "6db8e4a4",
+    "snapshot.shop.snap_orders": "7b45de54", "source.shop.app.raw_orders": "2166e0e3",
+    "test.shop.not_null_dim_customers_total_amount.e6e178a82d": "cb03da64", "exposure.shop.weekly_kpis": "63362788",
+    "unit_test.shop.dim_customers.test_seq": "3979fda0",
+}  # fmt: skip
+
+
+def test_versions_are_what_they_were() -> None:
+    """With other hashes every node of a store that is there would look as if its code had changed."""
+    nodes = by_id(read_manifest(ours("core_manifest")))
+    assert {name: nodes[name].code_version.hex()[:8] for name in PINNED} == PINNED
+
+
 def test_a_seed_changes_with_its_file() -> None:
     """A seed changes with its file."""
     seeds = [{"unique_id": "seed.p.s", "checksum": {"name": "sha256", "checksum": digest}} for digest in ("a", "b")]
@@ -275,6 +289,30 @@ def test_the_same_text_in_another_field_is_another_manifest(one: dict[str, Any],
     """The same text in another field, or one more field that says nothing, is another manifest."""
     node = {"unique_id": "model.p.m"}
     assert fingerprint_manifest(manifest(node | one)) != fingerprint_manifest(manifest(node | other))
+
+
+ODD_GROUPS = (
+    {"g.a": "t", "g.b": {"name": "u", "owner": "v"}},
+    {"g.a": {"name": "t", "owner": "u"}, "g.b": "v"},
+)
+
+
+def test_what_cannot_be_read_is_not_taken_for_a_field_of_another() -> None:
+    """Neither where it stands as a whole, nor at the border of two entries that are hashed apart, nor in macros."""
+
+    def with_sources(last_of_one: dict[str, Any], first_of_next: dict[str, Any]) -> bytes:
+        sources: dict[str, Any] = {f"source.p.s.t{number:04}": {} for number in range(257)}
+        return manifest(sources=sources | {"source.p.s.t0255": last_of_one, "source.p.s.t0256": first_of_next})
+
+    def with_macros(*macros: object) -> bytes:
+        return manifest({"unique_id": "model.p.m", "depends_on": {"nodes": ["model.p.a"], "macros": macros}})
+
+    one, other = (manifest(groups=groups) for groups in ODD_GROUPS)
+    split, joined = with_sources({"loaded_at_query": 1}, {"database": 2}), with_sources({"loaded_at_query": 12}, {})
+    readable, odd = with_macros("macro.a"), with_macros("macro.a", 5)
+    for first, second in ((one, other), (split, joined), (readable, odd)):
+        assert fingerprint_manifest(first) != fingerprint_manifest(second)
+    assert fingerprint_manifest(readable) == fingerprint_manifest(with_macros("macro.b", "macro.c"))
 
 
 def test_one_odd_node_does_not_make_every_parse_another() -> None:

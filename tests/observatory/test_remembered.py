@@ -58,3 +58,26 @@ def test_whoever_waited_for_what_failed_tries_it_itself():
 
     got = ask_at_once(work_out)
     assert [one for one in got if one != "known"] == [fault]
+
+
+def test_after_faults_it_is_still_one_at_a_time():
+    """However many meet a fault, no two work the value out together, and nothing is kept of their turns."""
+    memory, key, under_way, most = Remembered(1), Key(), [], []
+    faults = [StoreBusy("The database is being written.", hint="Try again.") for _ in range(MANY - 1)]
+
+    def work_out():
+        wait_for(lambda: len(key.askers) == MANY, "all threads to ask")
+        under_way.append(1)
+        most.append(len(under_way))
+        try:
+            if faults:
+                raise faults.pop()
+            return "known"
+        finally:
+            under_way.pop()
+
+    with ThreadPoolExecutor(MANY) as pool:
+        asked = [pool.submit(memory.get, key, work_out) for _ in range(MANY)]
+    assert [one.exception() or one.result() for one in asked].count("known") == 1
+    assert set(most) == {1}
+    assert not memory._turns

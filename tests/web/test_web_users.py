@@ -240,7 +240,7 @@ def test_logging_out_everywhere(site, observatory):
 def test_a_user_is_invited_by_the_form_and_sets_a_password(site, observatory):
     """The link is shown once, lets in once, and leads to where a password is set."""
     admin = log_in_as(observatory, Role.ADMIN)
-    shown = send(site, "/settings/users", admin, name="Bob", role="viewer")
+    shown = send(site, "/settings/users", admin, name="Bob", role="viewer", sees="all")
     link = shown.text.partition('aria-label="Login link">')[2].partition("<")[0]
     entered = send(site, "/login", link=link)
     bob = session_of(entered)
@@ -264,14 +264,19 @@ def test_users_are_changed_by_the_forms(site, observatory):
         send(site, "/settings/users/bob/enable", admin),
     ]
     link = send(site, "/settings/users/bob/link", admin)
+    all_of_it = {"role": "viewer", "sees": "all"}
     refused = [
         (send(site, "/settings/users/some-admin/disable", admin), 400, "the last admin"),
         (send(site, "/settings/users/bob/role", admin, role="ingest"), 400, "for API tokens"),
         (send(site, "/settings/users/bob/role", admin, role="king"), 400, "Choose a role"),
         (send(site, "/settings/users/nobody/disable", admin), 404, "There is no user nobody"),
         (send(site, "/settings/users/bob/crown", admin), 404, "nothing to"),
-        (send(site, "/settings/users", admin, name="bob", role="viewer"), 400, "There is a user bob already"),
-        (send(site, "/settings/users", admin, name="<i>", role="viewer"), 400, "user&#39;s name"),
+        (
+            send(site, "/settings/users", admin, name="bob", role="viewer", sees="all"),
+            400,
+            "There is a user bob already",
+        ),
+        (send(site, "/settings/users", admin, name="<i>", role="viewer", sees="all"), 400, "user&#39;s name"),
     ]
 
     assert [reply.status for reply in done] == [303] * 3
@@ -357,6 +362,34 @@ def test_accounts_are_set_by_the_forms(site, observatory):
     assert noted == ["every account", "acme", "acme, Höfe & Söhne"]
 
 
+@pytest.mark.parametrize("path", ["/settings/users", "/settings/tokens"])
+def test_a_refused_form_keeps_what_it_limited(site, observatory, path):
+    """Sent once more with what was wrong put right, it lets nobody see more than was chosen; no choice is refused."""
+    with observatory.store.write() as tx:
+        save_account(tx, "acme", AccountAddress("https://cloud.example", 7), observatory.store.now())
+    admin = log_in_as(observatory, Role.ADMIN)
+    refused = send(site, path, admin, name="a/b", role="operator", sees="named", account="acme")
+    unsaid = send(site, path, admin, name="ci", role="operator", account_id="7")
+
+    assert (refused.status, unsaid.status) == (400, 400)
+    assert 'value="named" checked' in refused.text
+    assert 'value="acme" checked' in refused.text
+    assert "<option selected>operator" in refused.text
+    assert 'value="a/b"' in refused.text
+
+
+def test_a_refused_token_keeps_the_account_it_is_for(site, observatory):
+    """The id of an account that is not connected stays in its field, and is still what counts."""
+    admin = log_in_as(observatory, Role.ADMIN)
+    form = {"name": "ci", "role": "viewer", "days": "365", "sees": "unconnected", "account_id": "12345"}
+    refused = send(site, "/settings/tokens", admin, **form)
+
+    assert refused.status == 400
+    assert 'value="unconnected" checked' in refused.text
+    assert 'value="12345"' in refused.text
+    assert '<option value="365" selected>' in refused.text
+
+
 def seen_by(observatory, name):
     """The accounts that a user sees alone."""
     return next(user.accounts for user in users.list_users(observatory).users if user.name == name)
@@ -365,7 +398,7 @@ def seen_by(observatory, name):
 def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     """It lets in as what it was made for, has an end and an owner, and its revocation works at once."""
     admin = log_in_as(observatory, Role.ADMIN)
-    shown = send(site, "/settings/tokens", admin, name="airflow prod", role="ingest", days="30")
+    shown = send(site, "/settings/tokens", admin, name="airflow prod", role="ingest", sees="all", days="30")
     secret = shown.text.partition('aria-label="API token">')[2].partition("<")[0]
     listed = site.ask("/settings/tokens", session=admin).text
     (token,) = access.list_tokens(observatory)
@@ -375,8 +408,8 @@ def test_a_token_is_created_by_the_form_and_shown_once(site, observatory):
     assert "by some-admin" in listed
     assert (token.role, token.created_by, (token.expires_at - token.created_at).days) == ("ingest", "some-admin", 30)
     assert access.find_token(observatory, secret).role is Role.INGEST
-    assert send(site, "/settings/tokens", admin, name="x", role="viewer", days="7").status == 400
-    assert send(site, "/settings/tokens", admin, name="airflow prod", role="viewer").status == 400
+    assert send(site, "/settings/tokens", admin, name="x", role="viewer", sees="all", days="7").status == 400
+    assert send(site, "/settings/tokens", admin, name="airflow prod", role="viewer", sees="all").status == 400
     assert (
         send(site, "/settings/tokens", admin, name="y", role="viewer", sees="unconnected", account_id="7").status == 400
     )
@@ -405,11 +438,11 @@ def test_who_proves_to_be_somebody_goes_on_for_ten_minutes(timed_door, clock):
         old = session_of(send(site, "/login", name="ada", password=PASSWORD))
         clock.now += timedelta(minutes=11)
         page = site.ask("/settings/users", session=old)
-        refused = send(site, "/settings/users", old, name="bob", role="viewer")
+        refused = send(site, "/settings/users", old, name="bob", role="viewer", sees="all")
         wrong = send(site, "/confirm", old, password="wrong", then="/settings/users")
         proved = send(site, "/confirm", old, password=PASSWORD, then="/settings/users")
         fresh = session_of(proved)
-        added = send(site, "/settings/users", fresh, name="bob", role="viewer")
+        added = send(site, "/settings/users", fresh, name="bob", role="viewer", sees="all")
         elsewhere = send(site, "/confirm", fresh, password=PASSWORD, then="//evil.example")
 
         assert 'action="/settings/users"' not in page.text

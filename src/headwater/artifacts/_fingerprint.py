@@ -28,7 +28,10 @@ _HASHED_AT_ONCE = 256
 
 
 class _Parents(msgspec.Struct, gc=False):
+    """What a node depends on; macros only as far as they must be texts for the nodes to be read."""
+
     nodes: Raw = NOTHING
+    macros: tuple[str, ...] | None = None
 
 
 def _json_of(struct: type[msgspec.Struct], **other: Any) -> Any:
@@ -68,6 +71,7 @@ def fingerprint_manifest(data: Data) -> bytes:
             digest.update(repr((name, ids)).encode("utf-8", "backslashreplace"))
             for start in range(0, len(ids), _HASHED_AT_ONCE):
                 digest.update(_join(name, entries, ids[start : start + _HASHED_AT_ONCE]))
+                digest.update(b",")
         return digest.digest()
 
 
@@ -84,7 +88,7 @@ def _fields(section: str, entry: Any) -> tuple[Any, ...]:
         try:
             entry = _decode_entry[section](entry)
         except REFUSED:
-            return (entry,)
+            return (b"!", entry)  # with what begins no JSON, so that it is not taken for the field of another entry
     if section in NODE_SECTIONS:
         entry.depends_on = NOTHING if entry.depends_on is None else entry.depends_on.nodes
     return astuple(entry)

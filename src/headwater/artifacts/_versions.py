@@ -31,7 +31,8 @@ def set_versions(node: Node, said: Declared, columns: Columns, definition: Any) 
     parents, tags = node.parents, node.tags
     told = sha256(_encode((
         node.resource_type, node.raw_code, node.language, node.config_json,
-        sorted(parents) if len(parents) > 1 else parents, node.relation, columns.types, columns.constraints,
+        sorted(parents) if len(parents) > 1 else parents, node.relation, columns.types,
+        columns.constraints or "",
         canonical_json(said.constraints) if said.constraints else None, definition, node.loaded_at_field,
         said.column_name,
     )))  # fmt: skip

@@ -1,4 +1,4 @@
-"""In what state the things of a view of the lineage are; remembered until something new is stored."""
+"""In what state the things of a view of the lineage are; remembered until something new of its account is stored."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _look(
 def look_at_all(
     tx: Connection, memory: LineageMemory, estate: Estate, nodes: Numbered, until: datetime, revision: Hashable
 ) -> Sequence[Glance]:
-    """Look at every node of a graph, by its place; remembered until the `revision` of its account is another."""
+    """Look at every node of a graph, by its place; remembered by its account's `revision` and the time asked about."""
     return memory.glances.get((estate.identity, revision), lambda: _glance(nodes, _read_all(tx, nodes, until), until))
 
 

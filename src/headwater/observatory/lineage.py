@@ -131,7 +131,7 @@ class CatalogShelf:
 class LineageMemory:
     """What was read of manifests, which never change, and what was made of them: graphs, and where they are drawn.
 
-    States are remembered for as long as nothing new is stored.
+    States are remembered for as long as nothing new is stored of their account.
     """
 
     manifests: Remembered[_Contents] = field(default_factory=lambda: Remembered(16))

@@ -11,13 +11,21 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
+@dataclass(slots=True)
+class _Turn:
+    """What those wait for who want a value that is being worked out, and how many they are."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wanted_by: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered(Generic[Value]):
     """The values used last, by key; of several threads that want one, the first works it out and the others wait."""
 
     most: int
     _values: OrderedDict[Hashable, Value] = field(default_factory=OrderedDict)
-    _turns: dict[Hashable, threading.Lock] = field(default_factory=dict)
+    _turns: dict[Hashable, _Turn] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, key: Hashable, work_out: Callable[[], Value]) -> Value:
@@ -26,18 +34,20 @@ class Remembered(Generic[Value]):
         if known is not None:
             return known
         with self._lock:
-            turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
-            try:
+            turn = self._turns.setdefault(key, _Turn())
+            turn.wanted_by += 1
+        try:
+            with turn.lock:
                 known = self.find(key)
-                if known is not None:
-                    return known
-                value = work_out()
-                self.keep(key, value)
-                return value
-            finally:
-                with self._lock:
-                    self._turns.pop(key, None)
+                if known is None:
+                    known = work_out()
+                    self.keep(key, known)
+                return known
+        finally:
+            with self._lock:
+                turn.wanted_by -= 1
+                if not turn.wanted_by:
+                    del self._turns[key]
 
     def find(self, key: Hashable) -> Value | None:
         """Find the value of a key; None where it is not remembered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,10 +22,30 @@ def read_form(body: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
-def read_accounts(body: bytes) -> tuple[str, ...] | None:
-    """Read which accounts a form names, None where it says every one."""
-    fields = parse_qs(body.decode("utf-8", "replace"))
-    return tuple(fields.get("account", ())) if fields.get("sees") == ["named"] else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamingForm:
+    """What stands in the form that names a user or an API token and says what is there for it, as it was sent."""
+
+    name: str = ""
+    role: str = ""
+    days: str = "90"
+    sees: str = "all"
+    accounts: tuple[str, ...] = ()
+    account_id: str = ""
+
+
+def read_naming(body: bytes) -> NamingForm:
+    """Read a form that names a user or an API token, or says which accounts are there for one."""
+    sent = parse_qs(body.decode("utf-8", "replace"))
+    fields = {name: values[0].strip() for name, values in sent.items()}
+    return NamingForm(
+        name=fields.get("name", ""),
+        role=fields.get("role", ""),
+        days=fields.get("days", "90"),
+        sees=fields.get("sees", ""),
+        accounts=tuple(sent.get("account", ())),
+        account_id=fields.get("account_id", ""),
+    )
 
 
 def address_of(request: Request[Any, Any, Any]) -> str:

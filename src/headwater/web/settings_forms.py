@@ -16,7 +16,7 @@ from headwater.errors import NotKnown, TooManyTries, WrongUse
 from headwater.model.secret import Secret
 from headwater.observatory.access import Caller, Role
 from headwater.web.door import door_of
-from headwater.web.forms import NAMING_SIZE_LIMIT, SIZE_LIMIT, actor_of, read_accounts, read_form
+from headwater.web.forms import NAMING_SIZE_LIMIT, SIZE_LIMIT, NamingForm, actor_of, read_form, read_naming
 from headwater.web.login import make_cookie
 from headwater.web.settings_pages import show_oneself, show_tokens, show_users
 from headwater.web.undo import Undo, remember
@@ -79,13 +79,12 @@ async def add_user(request: Request[Any, Any, Any], body: RawBody) -> Response[A
 
 
 def _add_user(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
-    people, by, fields = door_of(request).people, actor_of(request), read_form(body)
-    name = fields.get("name", "")
+    people, by, form = door_of(request).people, actor_of(request), read_naming(body)
     try:
-        user = people.add_user(name, _read_role(fields), accounts=read_accounts(body), by=by)
+        user = people.add_user(form.name, _read_role(form.role), accounts=_read_seen(form), by=by)
         return show_users(request, invitation=_invite(request, user.name), name=user.name)
     except WrongUse as error:
-        return show_users(request, fault=str(error), name=name[:80], status_code=400)
+        return show_users(request, fault=str(error), form=form, status_code=400)
 
 
 @post(
@@ -103,8 +102,8 @@ def change_user(
     """Change a user's role or accounts, disable, enable or remove it, or show a link that lets it in once."""
     people, by, fields = door_of(request).people, actor_of(request), read_form(body)
     acts: dict[str, Callable[[], object]] = {
-        "role": lambda: people.set_role(name, _read_role(fields), by=by),
-        "accounts": lambda: people.set_accounts(name, _read_seen(body), by=by),
+        "role": lambda: people.set_role(name, _read_role(fields.get("role", "")), by=by),
+        "accounts": lambda: people.set_accounts(name, _read_seen(read_naming(body)), by=by),
         "disable": lambda: people.disable_user(name, by=by),
         "enable": lambda: people.enable_user(name, by=by),
         "remove": lambda: people.remove_user(name, by=by),
@@ -150,16 +149,20 @@ async def create_token(request: Request[Any, Any, Any], body: RawBody) -> Respon
 
 
 def _create_token(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
-    fields, by = read_form(body), actor_of(request)
-    name = fields.get("name", "").strip()
+    form, by = read_naming(body), actor_of(request)
     try:
-        role, lifetime, account_id = _read_role(fields), _read_lifetime(fields), _read_account(fields)
+        account_id = _read_account(form)
         _, secret = door_of(request).people.create_token(
-            name, role, lifetime=lifetime, accounts=read_accounts(body), account_id=account_id, by=by
+            form.name,
+            _read_role(form.role),
+            lifetime=_read_lifetime(form.days),
+            accounts=_read_seen(form) if account_id is None else None,
+            account_id=account_id,
+            by=by,
         )
     except WrongUse as error:
-        return show_tokens(request, fault=str(error), name=name[:80], status_code=400)
-    return show_tokens(request, secret=secret.reveal(), name=name)
+        return show_tokens(request, fault=str(error), form=form, status_code=400)
+    return show_tokens(request, secret=secret.reveal(), name=form.name)
 
 
 @post(
@@ -186,30 +189,29 @@ def _invite(request: Request[Any, Any, Any], name: str) -> str:
     return f"{origin}/login#{secret.reveal()}"
 
 
-def _read_seen(body: bytes) -> tuple[str, ...] | None:
-    if read_form(body).get("sees") not in {"all", "named"}:
+def _read_seen(form: NamingForm) -> tuple[str, ...] | None:
+    if form.sees not in {"all", "named"}:
         raise WrongUse("Choose every account, or these alone.")
-    return read_accounts(body)
+    return form.accounts if form.sees == "named" else None
 
 
-def _read_role(fields: dict[str, str]) -> Role:
+def _read_role(text: str) -> Role:
     try:
-        return Role(fields.get("role", ""))
+        return Role(text)
     except ValueError:
         raise WrongUse("Choose a role: viewer, operator or admin.") from None
 
 
-def _read_account(fields: dict[str, str]) -> int | None:
-    if fields.get("sees") != "unconnected":
+def _read_account(form: NamingForm) -> int | None:
+    if form.sees != "unconnected":
         return None
-    text = fields.get("account_id", "").strip()
+    text = form.account_id
     if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) < 2**63):
         raise WrongUse("The id of an account is the number in its addresses in dbt Cloud.")
     return int(text)
 
 
-def _read_lifetime(fields: dict[str, str]) -> timedelta | None:
-    days = fields.get("days", "90")
+def _read_lifetime(days: str) -> timedelta | None:
     if days not in _LIFETIMES:
         raise WrongUse("A token is good for 30, 90 or 365 days, or for ever.")
     return _LIFETIMES[days]

@@ -10,6 +10,7 @@ from litestar.exceptions import ValidationException
 
 from headwater.observatory.access import Role
 from headwater.web.door import door_of
+from headwater.web.forms import NamingForm
 from headwater.web.guard import cookie_name
 from headwater.web.render import page
 from headwater.web.undo import recall
@@ -24,6 +25,8 @@ _SAID = {
     "remove": "The user is removed for good and logged out everywhere. The audit log keeps the name.",
     "revoked": "The token is revoked for good: it lets nobody in. Where one is needed still, create another.",
 }
+_NEW_USER = NamingForm(role=Role.VIEWER)
+_NEW_TOKEN = NamingForm(role=Role.INGEST)
 _UNDONE = frozenset({"role", "accounts", "disable", "enable"})
 _LONGEST_PAGE = 100
 
@@ -90,9 +93,15 @@ def list_seen(request: Request[Any, Any, Any]) -> tuple[str, ...] | None:
 
 
 def show_users(
-    request: Request[Any, Any, Any], *, fault: str = "", invitation: str = "", name: str = "", status_code: int = 200
+    request: Request[Any, Any, Any],
+    *,
+    fault: str = "",
+    form: NamingForm = _NEW_USER,
+    invitation: str = "",
+    name: str = "",
+    status_code: int = 200,
 ) -> Response[str]:
-    """Show the users; `invitation` is a link to hand on, shown this once, `fault` what was wrong with a form."""
+    """Show the users; `invitation` is a link for `name`, shown this once, `fault` what was wrong with a form."""
     return show(
         request,
         "settings_users.html",
@@ -100,15 +109,22 @@ def show_users(
         users=door_of(request).people.list_users().users,
         accounts=_list_names(request),
         fault=fault,
+        form=form,
         invitation=invitation,
         name=name,
     )
 
 
 def show_tokens(
-    request: Request[Any, Any, Any], *, fault: str = "", secret: str = "", name: str = "", status_code: int = 200
+    request: Request[Any, Any, Any],
+    *,
+    fault: str = "",
+    form: NamingForm = _NEW_TOKEN,
+    secret: str = "",
+    name: str = "",
+    status_code: int = 200,
 ) -> Response[str]:
-    """Show the API tokens; `secret` is that of the one just created, shown this once."""
+    """Show the API tokens; `secret` is that of `name`, just created and shown this once."""
     people = door_of(request).people
     return show(
         request,
@@ -118,6 +134,7 @@ def show_tokens(
         accounts=_list_names(request),
         now=people.get_about().as_of,
         fault=fault,
+        form=form,
         secret=secret,
         name=name,
     )
