@@ -271,12 +271,8 @@ def test_users_are_changed_by_the_forms(site, observatory):
         (send(site, "/settings/users/bob/role", admin, role="king"), 400, "Choose a role"),
         (send(site, "/settings/users/nobody/disable", admin), 404, "There is no user nobody"),
         (send(site, "/settings/users/bob/crown", admin), 404, "nothing to"),
-        (
-            send(site, "/settings/users", admin, name="bob", role="viewer", sees="all"),
-            400,
-            "There is a user bob already",
-        ),
-        (send(site, "/settings/users", admin, name="<i>", role="viewer", sees="all"), 400, "user&#39;s name"),
+        (send(site, "/settings/users", admin, name="bob", **all_of_it), 400, "There is a user bob already"),
+        (send(site, "/settings/users", admin, name="<i>", **all_of_it), 400, "user&#39;s name"),
     ]
 
     assert [reply.status for reply in done] == [303] * 3
