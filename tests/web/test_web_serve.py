@@ -134,7 +134,9 @@ def test_a_server_prepares_its_first_pages_behind_its_start(observatory):
                 server.should_exit = True
 
         server = make_server(create_app(observatory), prepare=prepare)
-        server.run(sockets=[listener])
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        thread.join()
     assert answers == [200]
 
 
