@@ -40,9 +40,9 @@ def _json_of(struct: type[msgspec.Struct], **other: Any) -> Any:
     return msgspec.defstruct(f"{struct.__name__}Json", fields, gc=False)
 
 
-_CODED = _json_of(Declared, depends_on=_Parents | None)
-_DESCRIBED = _json_of(Described, depends_on=_Parents | None)
-_ENTRIES: Final = {name: _CODED if name in CODED else _DESCRIBED for name in NODE_SECTIONS} | {
+_DECLARED_JSON = _json_of(Declared, depends_on=_Parents | None)
+_DESCRIBED_JSON = _json_of(Described, depends_on=_Parents | None)
+_ENTRIES: Final = {name: _DECLARED_JSON if name in CODED else _DESCRIBED_JSON for name in NODE_SECTIONS} | {
     "macros": _json_of(DeclaredMacro),
     "groups": _json_of(DeclaredGroup),
 }

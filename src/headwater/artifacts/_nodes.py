@@ -83,7 +83,7 @@ class NodeReader:
 def _each_once(names: tuple[str, ...] | None) -> tuple[str, ...]:
     if not names:
         return ()
-    return names if len(names) == 1 or len(names) == len(set(names)) else tuple(dict.fromkeys(names))
+    return names if len(names) == len(set(names)) else tuple(dict.fromkeys(names))
 
 
 def _relation(said: Declared, resource_type: str, config: Config) -> Relation | None:
